@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Footage that the project renders itself, so that the bundled model's rights are clean."""
+
+from __future__ import annotations
+
+from .element import Element
+
+ELEMENTS: dict[str, Element] = {element.name: element for element in ()}
