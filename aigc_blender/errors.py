@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The errors that a user may see: one sentence that names the thing, the reason and the remedy.
+
+Each class has a short ``code`` (it travels in the worker's protocol) and the ``exit_code`` of a
+command that ends with it: 2 where the input is at fault, 1 where the machine is.
+"""
+
+from __future__ import annotations
+
+
+class AigcError(Exception):
+    """Base of every error whose text is written for the user."""
+
+    code = "error"
+    exit_code = 1
+
+
+class RecipeError(AigcError):
+    """A recipe that no model could carry out as written, or not this one."""
+
+    code = "recipe"
+    exit_code = 2
+
+
+class ModelError(AigcError):
+    """A model file that is missing, damaged or foreign."""
+
+    code = "model"
+    exit_code = 2
+
+
+class SequenceError(AigcError):
+    """Frames that cannot be named, read or written."""
+
+    code = "sequence"
+    exit_code = 2
+
+
+class DeviceError(AigcError):
+    """A device that was asked for and is not there, or changed in mid-sequence."""
+
+    code = "device"
+    exit_code = 2
+
+
+class RuntimeMissingError(AigcError):
+    """No interpreter with torch was found, or the one that was found is broken."""
+
+    code = "runtime"
+    exit_code = 2
+
+
+class WorkerError(AigcError):
+    """The worker ended or answered out of turn."""
+
+    code = "worker"

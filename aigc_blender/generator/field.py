@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Counter-based space-time noise: any cell of the field alone, the same bits on every device.
+
+A cell's value is an integer hash of (seed, level, channel, knot, row, column) looked up in a table of
+normal quantiles. Integers and a table rather than Box-Muller: transcendental functions differ in
+their last bits from device to device.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from statistics import NormalDist
+
+import torch
+from torch import Tensor
+
+_MASK = 0xFFFFFFFF
+_MULTIPLIER = 0x45D9F3B  # below 2**31, so that no product of 32-bit words overflows 64 bits
+_TABLE_BITS = 12
+_AXIS_SALTS = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D)  # knots, rows, columns
+_LATENT_LEVEL = 255  # no trunk has that many levels
+
+
+@cache
+def _quantiles(device: torch.device) -> Tensor:
+    size = 1 << _TABLE_BITS
+    normal = NormalDist()
+    # Rounded, so that the last digit of a platform's logarithm does not matter.
+    values = [round(normal.inv_cdf((i + 0.5) / size) * 65536) / 65536 for i in range(size)]
+    return torch.tensor(values, dtype=torch.float32, device=device)
+
+
+def _mix(h: Tensor) -> Tensor:
+    for _ in range(2):
+        h = (((h >> 16) ^ h) * _MULTIPLIER) & _MASK
+    return (h >> 16) ^ h
+
+
+def noise(seeds: Tensor, level: int, channels: int, knots: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Standard normal noise on a window of one level's lattice.
+
+    Args:
+        seeds: (N,) int64, one field each, 0..2**32-1.
+        level: index of the level, 0 the coarsest.
+        channels: number of noise channels C.
+        knots, rows, columns: (N, T), (N, H), (N, W) int64 lattice indices of any sign. Equal indices
+            give equal noise, so a caller wraps an axis by reducing them modulo its period.
+
+    Returns:
+        (N, T, C, H, W) float32 on the device of ``seeds``.
+    """
+    channel = torch.arange(channels, device=seeds.device, dtype=torch.int64)
+    h = _mix((seeds[:, None] & _MASK) ^ _mix((level << 16) + channel + 1))[:, None, :]
+    for axis, salt in zip((knots[:, :, None], rows[:, None, None, :], columns[:, None, None, None, :]), _AXIS_SALTS, strict=True):
+        while h.ndim < axis.ndim:
+            h = h[..., None]
+        h = _mix(h ^ (((axis & _MASK) * (salt >> 1 | 1)) & _MASK))
+    return _quantiles(seeds.device)[h >> (32 - _TABLE_BITS)]
+
+
+def latent(seeds: Tensor, size: int) -> Tensor:
+    """The latent z of each seed: (N, size) float32, standard normal."""
+    zero = torch.zeros(len(seeds), 1, dtype=torch.int64, device=seeds.device)
+    return noise(seeds, _LATENT_LEVEL, size, zero, zero, zero).reshape(len(seeds), size)

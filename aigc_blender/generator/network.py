@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The generator network: a motion trunk on space-time lattices, then a head that draws each frame.
+
+``frame = G(field, model time, w)``. The trunk turns the field's noise into features at the knots of
+its finest level; a cubic B-spline takes them to any instant; the head draws the frame there. All
+convolutions are valid: the field is extended by the halo instead of padded, so any window of the
+canvas is the same whether drawn alone or within a larger one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from . import field
+from .lattice import Span, Window, before_convolution, before_upsampling, length
+
+SLOPE = 0.2  # of the leaky ReLU
+BASE_HEIGHT = 64  # pixels: the element height whose scale input is 0
+POSITION_CENTRES = (0.0, 0.25, 0.5, 0.75, 1.0)
+POSITION_FEATURES = len(POSITION_CENTRES) + 1
+CHANNELS = 4  # premultiplied RGBA
+HEAD_STRIDE = 2  # pixels a cell before the pixel shuffle
+
+
+@dataclass(frozen=True)
+class TrunkLevel:
+    """One level of the lattice: strides in pixels and model frames, feature and noise channels."""
+
+    stride: int
+    knot_stride: int
+    channels: int
+    noise: int
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The generator's shape; it travels in the model card."""
+
+    styles: int
+    controls: int  # slots a style; unused ones are 0
+    trunk: tuple[TrunkLevel, ...] = (
+        TrunkLevel(32, 16, 96, 32),
+        TrunkLevel(16, 8, 96, 16),
+        TrunkLevel(8, 4, 64, 8),
+        TrunkLevel(4, 2, 48, 0),
+    )
+    head: tuple[int, int] = (48, 32)  # channels at 4 and at 2 pixels a cell
+    latent: int = 16
+    width: int = 128  # of w
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that the network does not have.
+
+        Raises:
+            ValueError: which rule is broken.
+        """
+        for coarse, fine in zip(self.trunk, self.trunk[1:], strict=False):
+            if coarse.stride != 2 * fine.stride or coarse.knot_stride != 2 * fine.knot_stride:
+                raise ValueError("strides must halve from level to level")
+        if not self.trunk or self.trunk[-1].stride != 2 * HEAD_STRIDE:
+            raise ValueError(f"the finest trunk level must have stride {2 * HEAD_STRIDE}")
+        sizes = [self.styles, self.latent, self.width, *self.head, *(lv.channels for lv in self.trunk)]
+        if not all(1 <= s <= 1024 for s in sizes) or not 0 <= self.controls <= 64:
+            raise ValueError("sizes must lie in 1..1024")
+
+    @property
+    def cell(self) -> int:
+        """Stride of the coarsest level in pixels: what a tiled axis must be a multiple of."""
+        return self.trunk[0].stride
+
+    @property
+    def knot(self) -> int:
+        """Knot stride of the coarsest level in model frames: what a loop is a multiple of."""
+        return self.trunk[0].knot_stride
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready data for the card."""
+        return asdict(self)
+
+
+def architecture_from_dict(raw: dict[str, Any]) -> Architecture:
+    """The architecture a card states.
+
+    Raises:
+        ValueError, TypeError, KeyError: it states none, or one the network does not have.
+    """
+    values = dict(raw)
+    values["trunk"] = tuple(TrunkLevel(**level) for level in values["trunk"])
+    values["head"] = tuple(values["head"])
+    return Architecture(**values)
+
+
+@dataclass(frozen=True)
+class Wrap:
+    """Periods of N fields, in cells and knots of the coarsest level; 0 where an axis does not wrap.
+
+    Each is (N,) int64.
+    """
+
+    knots: Tensor
+    rows: Tensor
+    columns: Tensor
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where N windows lie with respect to the elements drawn in them.
+
+    ``base``: (N, 2) float32, the pixel (x, y) of the window's coordinates that the anchored axes are
+    measured from. ``height``: (N,) float32, element height in pixels. ``anchored``: (N, 2) float32,
+    1 on the axes (x, y) on which position matters.
+    """
+
+    base: Tensor
+    height: Tensor
+    anchored: Tensor
+
+
+class Modulated(nn.Module):
+    """A valid convolution whose input channels and bias depend on w; ``taps`` 3 also reads the neighbour knots."""
+
+    def __init__(self, inputs: int, outputs: int, width: int, taps: int = 1, gain: float = 1.0) -> None:
+        """``gain`` scales the initial weights: small ones start a residual branch near zero."""
+        super().__init__()
+        self.taps = taps
+        self.weight = nn.Parameter(torch.randn(outputs, taps * inputs, 3, 3) * gain * math.sqrt(2 / (9 * taps * inputs)))
+        self.scale = nn.Linear(width, inputs)
+        self.bias = nn.Linear(width, outputs)
+        for layer in (self.scale, self.bias):
+            nn.init.normal_(layer.weight, std=0.2 / math.sqrt(width))
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """(N, T, C, H, W), (N, width) -> (N, T - taps + 1, C', H - 2, W - 2)."""
+        n = x.shape[0]
+        scale, bias = 1 + self.scale(w), self.bias(w)
+        weight = self.weight
+        if n == 1:  # one w: scale the weights instead of the features
+            weight = weight * scale.repeat(1, self.taps)[0, None, :, None, None].squeeze(0)[..., :]
+        else:
+            x = x * scale[:, None, :, None, None]
+        if self.taps == 3:
+            x = torch.cat([x[:, :-2], x[:, 1:-1], x[:, 2:]], dim=2)
+        y = functional.conv2d(_flat(x), weight.contiguous(memory_format=torch.channels_last))
+        return _unflat(y, n) + bias[:, None, :, None, None]
+
+
+class Block(nn.Module):
+    """Residual block: a modulated convolution (in space and time, or in space) and one in space."""
+
+    def __init__(self, inputs: int, outputs: int, width: int, taps: int) -> None:
+        """``taps`` is 3 in the trunk and 1 in the head."""
+        super().__init__()
+        self.in_time = taps == 3
+        self.skip = nn.Conv2d(inputs, outputs, 1, bias=False) if inputs != outputs else None
+        self.first = Modulated(inputs, outputs, width, taps)
+        self.second = Modulated(outputs, outputs, width, gain=0.1)
+
+    def before(self, window: Window) -> Window:
+        """The window read to give ``window``."""
+        return window.before_convolution(False).before_convolution(self.in_time)
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """(N, T, C, H, W) -> (N, T or T - 2, C', H - 4, W - 4)."""
+        y = self.first(functional.leaky_relu(x, SLOPE), w)
+        y = self.second(functional.leaky_relu(y, SLOPE), w)
+        x = x[:, 1:-1] if self.in_time else x
+        x = x[..., 2:-2, 2:-2]
+        if self.skip is not None:
+            x = _unflat(self.skip(_flat(x)), x.shape[0])
+        return x + y
+
+
+class Generator(nn.Module):
+    """The network; see the module's docstring."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        """Randomly initialised."""
+        super().__init__()
+        a = self.architecture = architecture
+        self.style = nn.Parameter(torch.randn(a.styles, a.width) * 0.5)
+        self.control = nn.Parameter(torch.randn(a.styles, max(a.controls, 1), a.width) * 0.5)
+        self.mapping_layers = nn.ModuleList([nn.Linear(a.width + a.latent + 1, a.width), nn.Linear(a.width, a.width)])
+        self.noise_gain = nn.ParameterList([nn.Parameter(torch.tensor(_initial_gain(i))) for i in range(len(a.trunk))])
+        self.noise_in = nn.ModuleList([nn.Conv2d(lv.noise, lv.channels, 1) for lv in a.trunk if lv.noise])
+        self.position = nn.ModuleList([nn.Linear(2 * POSITION_FEATURES, lv.channels, bias=False) for lv in a.trunk])
+        self.up = nn.ModuleList(
+            [nn.Conv2d(a.trunk[i].channels, a.trunk[i + 1].channels, 1) for i in range(len(a.trunk) - 1)]
+        )
+        self.trunk_blocks = nn.ModuleList([Block(lv.channels, lv.channels, a.width, 3) for lv in a.trunk])
+        self.head_coarse = Block(a.trunk[-1].channels, a.head[0], a.width, 1)
+        self.head_fine = Block(a.head[0], a.head[1], a.width, 1)
+        self.to_pixels = Modulated(a.head[1], CHANNELS * HEAD_STRIDE**2, a.width, gain=0.5)
+        with torch.no_grad():  # as if the last upsampling were nearest: no checkerboard at the start
+            kernel = self.to_pixels.weight
+            kernel.copy_(kernel[:: HEAD_STRIDE**2].repeat_interleave(HEAD_STRIDE**2, dim=0))
+
+    def mapping(self, z: Tensor, style: Tensor, controls: Tensor, height: Tensor) -> Tensor:
+        """w of N recipes.
+
+        Args:
+            z: (N, latent) latent. style: (N,) int64 index. controls: (N, slots) in 0..1.
+            height: (N,) element height in pixels, within the trained range.
+        """
+        condition = self.style[style] + torch.einsum("nc,ncw->nw", controls * 2 - 1, self.control[style][:, : controls.shape[1]])
+        w = torch.cat([condition, z, torch.log2(height / BASE_HEIGHT)[:, None]], dim=1)
+        for layer in self.mapping_layers:
+            w = functional.leaky_relu(layer(w), SLOPE)
+        return w
+
+    def windows(self, out: Window) -> list[Window]:
+        """The window of each trunk level's input (coarsest first) that gives ``out`` at the finest level's output."""
+        windows = []
+        for block in reversed(self.trunk_blocks):
+            window = block.before(out)  # type: ignore[operator]
+            windows.append(window)
+            out = window.before_upsampling()
+        return windows[::-1]
+
+    def trunk(self, seeds: Tensor, w: Tensor, out: Window, wrap: Wrap, placement: Placement) -> Tensor:
+        """Features of N fields on the window ``out`` of the finest level: (N, T, C, H, W)."""
+        x: Tensor | None = None
+        noise_in = iter(self.noise_in)
+        windows = self.windows(out)
+        for index, (level, window) in enumerate(zip(self.architecture.trunk, windows, strict=True)):
+            y = self._positions(index, window, placement)
+            if level.noise:
+                indices = [
+                    _indices(span, period * 2**index)
+                    for span, period in (
+                        (window.knots, wrap.knots),
+                        (window.rows, wrap.rows),
+                        (window.columns, wrap.columns),
+                    )
+                ]
+                cells = field.noise(seeds, index, level.noise, *indices)
+                n = len(seeds)
+                y = y + self.noise_gain[index] * _unflat(next(noise_in)(_flat(cells)), n)
+            if x is not None:
+                y = y + upsample(_unflat(self.up[index - 1](_flat(x)), len(seeds)), given, window)
+            x = self.trunk_blocks[index](y, w)
+            given = windows[index + 1].before_upsampling() if index + 1 < len(windows) else out
+        assert x is not None
+        return x
+
+    def head(self, x: Tensor, w: Tensor) -> Tensor:
+        """Frames from features at their instants.
+
+        (N, F, C, h + 12, w + 12) on the window of ``head_window`` -> (N, F, 4, 4 h, 4 w), premultiplied
+        RGBA in -1..1 (not clipped).
+        """
+        n = x.shape[0]
+        x = self.head_coarse(x, w)
+        rows, columns = x.shape[-2:]
+        x = _unflat(functional.interpolate(_flat(x), scale_factor=2, mode="bilinear"), n)
+        # Two coarse cells of margin give four fine ones; three are read and the outermost is an edge artefact.
+        x = x[..., 1 : 2 * rows - 1, 1 : 2 * columns - 1]
+        x = self.to_pixels(functional.leaky_relu(self.head_fine(x, w), SLOPE), w)
+        return _unflat(functional.pixel_shuffle(_flat(x), HEAD_STRIDE), n)
+
+    def forward(
+        self, seeds: Tensor, w: Tensor, instants: Sequence[float], rows: Span, columns: Span, wrap: Wrap, placement: Placement
+    ) -> Tensor:
+        """Clips of N fields at common instants (model time), on spans of finest trunk cells.
+
+        Returns (N, F, 4, H, W) in -1..1, not clipped.
+        """
+        stride = self.architecture.trunk[-1].knot_stride
+        out = Window(knot_span(instants, stride), head_span(rows), head_span(columns))
+        x = self.trunk(seeds, w, out, wrap, placement)
+        return self.head(spline(x, out.knots, instants, stride), w)
+
+    def _positions(self, index: int, window: Window, placement: Placement) -> Tensor:
+        stride = self.architecture.trunk[index].stride
+        n = len(placement.height)
+        device = placement.height.device
+        planes = []
+        for axis, span in enumerate((window.columns, window.rows)):
+            pixels = (torch.arange(*span, device=device) + 0.5) * stride
+            # Up and right are positive.
+            signed = (pixels - placement.base[:, axis, None]) * (1 if axis == 0 else -1)
+            distance = (signed / placement.height[:, None]).clamp(-1.0, 1.5)
+            hats = [(1 - (distance - c).abs() * 4).clamp(min=0) for c in POSITION_CENTRES]
+            planes.append(torch.stack([distance, *hats], dim=2) * placement.anchored[:, axis, None, None])
+        weight = self.position[index].weight
+        across = functional.linear(planes[0], weight[:, :POSITION_FEATURES]).transpose(1, 2)
+        upward = functional.linear(planes[1], weight[:, POSITION_FEATURES:]).transpose(1, 2)
+        plane = across[:, :, None, :] + upward[:, :, :, None]
+        return plane[:, None].expand(n, length(window.knots), -1, -1, -1)
+
+
+def head_span(span: Span) -> Span:
+    """The finest trunk cells that the head reads along an axis to draw the pixels of ``span``'s cells."""
+    fine = (2 * span[0], 2 * span[1])
+    for _ in range(3):
+        fine = before_convolution(fine)
+    coarse = before_upsampling(fine)
+    return before_convolution(before_convolution(coarse))
+
+
+def knot_span(instants: Sequence[float], stride: int) -> Span:
+    """The knots that the spline reads at the given model times."""
+    return (math.floor(min(instants) / stride - 0.5) - 1, math.floor(max(instants) / stride - 0.5) + 3)
+
+
+def spline(x: Tensor, knots: Span, instants: Sequence[float], stride: int) -> Tensor:
+    """Uniform cubic B-spline over the knots: (N, T, C, H, W) at ``knots`` -> (N, F, C, H, W) at model times."""
+    frames = []
+    for instant in instants:
+        position = instant / stride - 0.5
+        left = math.floor(position)
+        t = position - left
+        weights = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
+        at = left - 1 - knots[0]
+        frames.append(sum(weights[i] / 6 * x[:, at + i] for i in range(4)))
+    return torch.stack(frames, dim=1)  # type: ignore[arg-type]
+
+
+def upsample(x: Tensor, given: Window, wanted: Window) -> Tensor:
+    """Linear x2 in space and time of features on ``given``, cut to ``wanted`` of the finer level.
+
+    Time has (3/4, 1/4) taps like space: copies and averages in turn would make motion pulse.
+    """
+    n = x.shape[0]
+    near, before, after = x[:, 1:-1], x[:, :-2], x[:, 2:]
+    first = 0.75 * x[:, :1] + 0.25 * x[:, 1:2]
+    last = 0.25 * x[:, -2:-1] + 0.75 * x[:, -1:]
+    inner = torch.stack([0.25 * before + 0.75 * near, 0.75 * near + 0.25 * after], dim=2).flatten(1, 2)
+    x = torch.cat([first, inner, last], dim=1)
+    available = given.after_upsampling()
+    skip = wanted.knots[0] - available.knots[0]
+    x = x[:, skip : skip + length(wanted.knots)]
+    x = _unflat(functional.interpolate(_flat(x), scale_factor=2, mode="bilinear"), n)
+    # Interpolation also gives one edge cell a side, from half its taps: outside ``available``.
+    top = wanted.rows[0] - available.rows[0] + 1
+    left = wanted.columns[0] - available.columns[0] + 1
+    return x[..., top : top + length(wanted.rows), left : left + length(wanted.columns)]
+
+
+def _initial_gain(level: int) -> float:
+    return (1.0, 0.5, 0.0, 0.0)[min(level, 3)]
+
+
+def _indices(span: Span, period: Tensor) -> Tensor:
+    index = torch.arange(*span, device=period.device)[None]
+    period = period[:, None]
+    return torch.where(period > 0, torch.remainder(index, period.clamp(min=1)), index)
+
+
+def _flat(x: Tensor) -> Tensor:
+    return x.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+
+
+def _unflat(x: Tensor, n: int) -> Tensor:
+    return x.unflatten(0, (n, x.shape[0] // n))
