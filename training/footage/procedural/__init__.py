@@ -4,5 +4,6 @@
 from __future__ import annotations
 
 from .element import Element
+from .fire import FIRE
 
-ELEMENTS: dict[str, Element] = {element.name: element for element in ()}
+ELEMENTS: dict[str, Element] = {element.name: element for element in (FIRE,)}
