@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from .caustics import CAUSTICS
 from .element import Element
 from .fire import FIRE
 

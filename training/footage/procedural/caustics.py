@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Light on the floor of a pool, seen from above.
+
+Sunlight is refracted by a wavy surface: every photon of a fine grid is bent by the slope where it
+enters and lands on the floor, where crowded photons draw bright filaments. Lengths are in units of
+the frame's side, which is one period of the water.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from aigc_blender.card import Control
+
+from .element import Element
+
+FPS = 24.0
+CELLS = (6.5, 2.5)  # waves across the frame at scale 0 and 1
+BLUR = (0.09, 0.008)  # width of the sun's image in wavelengths at sharpness 0 and 1
+MODES = 24  # the highest wave number of an axis
+BANDWIDTH = 0.42  # of the spectrum, in nepers
+GRAVITY = 1.5  # frame sides a second squared
+DEPTH = 0.25  # of the water, where it slows long waves
+FOCUS = 1.05  # of the floor: 1 is where the average crest comes to a focus
+DISPERSION = (0.94, 1.0, 1.06)  # red, green and blue bend by this much
+PHOTONS = 3  # a pixel and axis
+FLOOR = 128  # pixels a side at least, so that small frames are antialiased
+
+# Linear light: what the floor returns of sun and sky through the water, before the film saturates.
+SUN = (0.065, 0.36, 0.46)
+SKY = (0.001, 0.095, 0.23)
+CONTRAST = 1.5  # of the film
+
+
+def render(controls: torch.Tensor, frames: int, size: int, seed: int, device: torch.device | str) -> torch.Tensor:
+    """Clips of caustics, periodic in x and y.
+
+    ``controls`` is float32 (B, 2) in 0..1: scale, sharpness. Returns uint8 (B, frames, size, size, 4),
+    sRGB with alpha 255.
+    """
+    water = Water(controls, seed, device)
+    floor = max(size, FLOOR)
+    clips = torch.empty(len(controls), frames, size, size, 4, dtype=torch.uint8, device=device)
+    clips[..., 3] = 255
+    for frame in range(frames):
+        colour = expose(water.irradiance(frame / FPS, floor))
+        colour = torch.nn.functional.avg_pool2d(colour, floor // size)
+        clips[:, frame, :, :, :3] = (encode(colour) * 255 + 0.5).byte().permute(0, 2, 3, 1)
+    return clips
+
+
+class Water:
+    """A periodic sea of dispersive waves over a flat floor, one for each row of ``controls``."""
+
+    def __init__(self, controls: torch.Tensor, seed: int, device: torch.device | str) -> None:
+        scale, sharpness = controls.to(device).float().unbind(1)
+        k_y = torch.arange(-MODES, MODES + 1, device=device, dtype=torch.float32)[:, None]
+        k_x = torch.arange(MODES + 1, device=device, dtype=torch.float32)[None]
+        k = (k_x.square() + k_y.square()).sqrt()
+        upper = ((k_x > 0) | (k_y > 0)).float()  # one of every conjugate pair
+        safe_k = k.clamp(min=1.0)
+
+        peak = CELLS[0] * (CELLS[1] / CELLS[0]) ** scale
+        self.blur = BLUR[0] * (BLUR[1] / BLUR[0]) ** sharpness / peak
+        band = torch.exp(-0.5 * ((safe_k.log() - peak.log()[:, None, None]) / BANDWIDTH).square()) * upper
+
+        # Waves run both ways along every direction, one way stronger: they shimmer and drift.
+        generator = torch.Generator().manual_seed(seed)
+        normal = torch.randn(4, *band.shape, generator=generator).to(device)
+        heading = torch.rand(len(controls), generator=generator).to(device)[:, None, None] * (2 * math.pi)
+        along = torch.cos(torch.atan2(k_y, k_x) - heading)
+        forth = torch.complex(normal[0], normal[1]) * band * (0.65 + 0.35 * along)
+        back = torch.complex(normal[2], normal[3]) * band * (0.65 - 0.35 * along)
+
+        # Scale so that the rms of the landing map's divergence, which is what focuses, is FOCUS.
+        power = (forth.abs().square() + back.abs().square()).sum((1, 2), keepdim=True)
+        gain = FOCUS / (2 * power).sqrt() / (2 * math.pi)
+        self._forth, self._back = forth * gain, back * gain
+        self._omega = (GRAVITY * 2 * math.pi * k * torch.tanh(2 * math.pi * k * DEPTH)).sqrt()
+        self._aim_x, self._aim_y = 1j * k_x / safe_k.square(), 1j * k_y / safe_k.square()
+
+    def landing(self, seconds: float, photons: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """How far photons entering at a grid are bent, in x and in y: (B, photons, photons) each."""
+        turn = torch.polar(torch.ones_like(self._omega), self._omega * seconds)
+        waves = self._forth * turn.conj() + self._back * turn
+        return _synthesize(waves * self._aim_x, photons), _synthesize(waves * self._aim_y, photons)
+
+    def irradiance(self, seconds: float, floor: int) -> torch.Tensor:
+        """Light on the floor, (B, 3, floor, floor); its mean is 1 in each of red, green and blue."""
+        photons = PHOTONS * floor
+        bend_x, bend_y = self.landing(seconds, photons)
+        grid = (torch.arange(photons, device=bend_x.device) + 0.5) / PHOTONS
+        light = torch.stack(
+            [_splat(grid + bend_x * (n * floor), grid[:, None] + bend_y * (n * floor), floor) for n in DISPERSION], 1
+        )
+        return _blur(light / PHOTONS**2, self.blur)
+
+
+def expose(irradiance: torch.Tensor) -> torch.Tensor:
+    """Irradiance to linear light 0..1: the water's tint, and a film that saturates towards white."""
+    sun, sky = (irradiance.new_tensor(c)[:, None, None] for c in (SUN, SKY))
+    return 1 - torch.exp(-(sky + sun * irradiance**CONTRAST))
+
+
+def encode(linear: torch.Tensor) -> torch.Tensor:
+    """The sRGB transfer function."""
+    return torch.where(linear < 0.0031308, linear * 12.92, 1.055 * linear.clamp(min=1e-6) ** (1 / 2.4) - 0.055)
+
+
+def _synthesize(modes: torch.Tensor, size: int) -> torch.Tensor:
+    """Modes (B, 2 MODES + 1, MODES + 1), the y axis from -MODES up, to a real field (B, size, size)."""
+    spectrum = modes.new_zeros(len(modes), size, size // 2 + 1)
+    spectrum[:, : MODES + 1, : MODES + 1] = modes[:, MODES:]
+    spectrum[:, -MODES:, : MODES + 1] = modes[:, :MODES]
+    return torch.fft.irfft2(spectrum, s=(size, size), norm="forward")
+
+
+def _splat(x: torch.Tensor, y: torch.Tensor, size: int) -> torch.Tensor:
+    """Photons at x, y (B, P, P), in pixels, shared out among the four nearest pixels of a periodic (B, size, size)."""
+    x, y = x - 0.5, y - 0.5
+    column, row = x.floor(), y.floor()
+    right, below = x - column, y - row
+    column, row = column.long() % size, row.long() % size
+    next_column, next_row = (column + 1) % size, (row + 1) % size
+    clip = torch.arange(len(x), device=x.device)[:, None, None] * size**2
+    light = x.new_zeros(len(x) * size**2)
+    for line, share_y in ((row, 1 - below), (next_row, below)):
+        start = clip + line * size
+        for place, share_x in ((column, 1 - right), (next_column, right)):
+            light.scatter_add_(0, (start + place).flatten(), (share_x * share_y).flatten())
+    return light.view(len(x), size, size)
+
+
+def _blur(light: torch.Tensor, width: torch.Tensor) -> torch.Tensor:
+    """Gaussian blur of a periodic (B, 3, S, S); ``width`` (B,) is its standard deviation in frame sides."""
+    size = light.shape[-1]
+    k_y = torch.fft.fftfreq(size, 1 / size, device=light.device)[:, None]
+    k_x = torch.fft.rfftfreq(size, 1 / size, device=light.device)
+    exponent = -2 * math.pi**2 * (k_x.square() + k_y.square())
+    gaussian = torch.exp(exponent * width.square()[:, None, None])[:, None]
+    return torch.fft.irfft2(torch.fft.rfft2(light) * gaussian, s=(size, size)).clamp(min=0)
+
+
+CAUSTICS = Element(
+    name="caustics",
+    anchored=(),
+    fps=FPS,
+    alpha=False,
+    emissive=False,
+    controls=(
+        Control("scale", 0.5, low=("small", "tight", "fine"), high=("large", "wide", "big")),
+        Control("sharpness", 0.6, low=("soft", "blurred", "hazy"), high=("sharp", "crisp")),
+    ),
+    words=("caustics", "pool", "underwater", "water light", "swimming pool", "ripples"),
+    render=render,
+)
