@@ -7,4 +7,4 @@ from .caustics import CAUSTICS
 from .element import Element
 from .fire import FIRE
 
-ELEMENTS: dict[str, Element] = {element.name: element for element in (FIRE,)}
+ELEMENTS: dict[str, Element] = {element.name: element for element in (FIRE, CAUSTICS)}
