@@ -17,7 +17,7 @@ from torch import Tensor
 _MASK = 0xFFFFFFFF
 _MULTIPLIER = 0x45D9F3B  # below 2**31, so that no product of 32-bit words overflows 64 bits
 _TABLE_BITS = 12
-_AXIS_SALTS = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D)  # knots, rows, columns
+_AXIS_SALTS = (0x1E3779B1, 0x05EBCA77, 0x42B2AE3D)  # of knots, rows, columns; odd and below 2**31 likewise
 _LATENT_LEVEL = 255  # no trunk has that many levels
 
 
@@ -47,14 +47,13 @@ def noise(seeds: Tensor, level: int, channels: int, knots: Tensor, rows: Tensor,
             give equal noise, so a caller wraps an axis by reducing them modulo its period.
 
     Returns:
-        (N, T, C, H, W) float32 on the device of ``seeds``.
+        (N, T, H, W, C) float32 on the device of ``seeds``.
     """
     channel = torch.arange(channels, device=seeds.device, dtype=torch.int64)
-    h = _mix((seeds[:, None] & _MASK) ^ _mix((level << 16) + channel + 1))[:, None, :]
-    for axis, salt in zip((knots[:, :, None], rows[:, None, None, :], columns[:, None, None, None, :]), _AXIS_SALTS, strict=True):
-        while h.ndim < axis.ndim:
-            h = h[..., None]
-        h = _mix(h ^ (((axis & _MASK) * (salt >> 1 | 1)) & _MASK))
+    h = _mix((seeds[:, None] & _MASK) ^ _mix((level << 16) + channel + 1))[:, None, None, None, :]
+    axes = knots[:, :, None, None, None], rows[:, None, :, None, None], columns[:, None, None, :, None]
+    for axis, salt in zip(axes, _AXIS_SALTS, strict=True):
+        h = _mix(h ^ (((axis & _MASK) * salt) & _MASK))
     return _quantiles(seeds.device)[h >> (32 - _TABLE_BITS)]
 
 

@@ -138,18 +138,18 @@ class Modulated(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """(N, T, C, H, W), (N, width) -> (N, T - taps + 1, C', H - 2, W - 2)."""
-        n = x.shape[0]
+        """(N, T, H, W, C), (N, width) -> (N, T - taps + 1, H - 2, W - 2, C')."""
+        n = len(x)
         scale, bias = 1 + self.scale(w), self.bias(w)
         weight = self.weight
-        if n == 1:  # one w: scale the weights instead of the features
-            weight = weight * scale.repeat(1, self.taps)[0, None, :, None, None].squeeze(0)[..., :]
+        if n == 1:  # one w: scaling the weights is cheaper than scaling the features
+            weight = weight * scale[0].repeat(self.taps)[:, None, None]
         else:
-            x = x * scale[:, None, :, None, None]
+            x = x * scale[:, None, None, None]
         if self.taps == 3:
-            x = torch.cat([x[:, :-2], x[:, 1:-1], x[:, 2:]], dim=2)
-        y = functional.conv2d(_flat(x), weight.contiguous(memory_format=torch.channels_last))
-        return _unflat(y, n) + bias[:, None, :, None, None]
+            x = torch.cat([x[:, :-2], x[:, 1:-1], x[:, 2:]], dim=4)
+        y = functional.conv2d(_planes(x), weight.contiguous(memory_format=torch.channels_last))
+        return _cells(y, n) + bias[:, None, None, None]
 
 
 class Block(nn.Module):
@@ -159,7 +159,7 @@ class Block(nn.Module):
         """``taps`` is 3 in the trunk and 1 in the head."""
         super().__init__()
         self.in_time = taps == 3
-        self.skip = nn.Conv2d(inputs, outputs, 1, bias=False) if inputs != outputs else None
+        self.skip = nn.Linear(inputs, outputs, bias=False) if inputs != outputs else None
         self.first = Modulated(inputs, outputs, width, taps)
         self.second = Modulated(outputs, outputs, width, gain=0.1)
 
@@ -168,14 +168,12 @@ class Block(nn.Module):
         return window.before_convolution(False).before_convolution(self.in_time)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """(N, T, C, H, W) -> (N, T or T - 2, C', H - 4, W - 4)."""
+        """(N, T, H, W, C) -> (N, T or T - 2, H - 4, W - 4, C')."""
         y = self.first(functional.leaky_relu(x, SLOPE), w)
         y = self.second(functional.leaky_relu(y, SLOPE), w)
         x = x[:, 1:-1] if self.in_time else x
-        x = x[..., 2:-2, 2:-2]
-        if self.skip is not None:
-            x = _unflat(self.skip(_flat(x)), x.shape[0])
-        return x + y
+        x = x[:, :, 2:-2, 2:-2]
+        return y + (x if self.skip is None else self.skip(x))
 
 
 class Generator(nn.Module):
@@ -189,18 +187,18 @@ class Generator(nn.Module):
         self.control = nn.Parameter(torch.randn(a.styles, max(a.controls, 1), a.width) * 0.5)
         self.mapping_layers = nn.ModuleList([nn.Linear(a.width + a.latent + 1, a.width), nn.Linear(a.width, a.width)])
         self.noise_gain = nn.ParameterList([nn.Parameter(torch.tensor(_initial_gain(i))) for i in range(len(a.trunk))])
-        self.noise_in = nn.ModuleList([nn.Conv2d(lv.noise, lv.channels, 1) for lv in a.trunk if lv.noise])
+        self.noise_in = nn.ModuleList([nn.Linear(lv.noise, lv.channels) for lv in a.trunk if lv.noise])
         self.position = nn.ModuleList([nn.Linear(2 * POSITION_FEATURES, lv.channels, bias=False) for lv in a.trunk])
         self.up = nn.ModuleList(
-            [nn.Conv2d(a.trunk[i].channels, a.trunk[i + 1].channels, 1) for i in range(len(a.trunk) - 1)]
+            [nn.Linear(a.trunk[i].channels, a.trunk[i + 1].channels) for i in range(len(a.trunk) - 1)]
         )
         self.trunk_blocks = nn.ModuleList([Block(lv.channels, lv.channels, a.width, 3) for lv in a.trunk])
         self.head_coarse = Block(a.trunk[-1].channels, a.head[0], a.width, 1)
         self.head_fine = Block(a.head[0], a.head[1], a.width, 1)
         self.to_pixels = Modulated(a.head[1], CHANNELS * HEAD_STRIDE**2, a.width, gain=0.5)
         with torch.no_grad():  # as if the last upsampling were nearest: no checkerboard at the start
-            kernel = self.to_pixels.weight
-            kernel.copy_(kernel[:: HEAD_STRIDE**2].repeat_interleave(HEAD_STRIDE**2, dim=0))
+            for weight in (self.to_pixels.weight, self.to_pixels.bias.weight):
+                weight.copy_(weight[:: HEAD_STRIDE**2].repeat_interleave(HEAD_STRIDE**2, dim=0))
 
     def mapping(self, z: Tensor, style: Tensor, controls: Tensor, height: Tensor) -> Tensor:
         """w of N recipes.
@@ -225,26 +223,20 @@ class Generator(nn.Module):
         return windows[::-1]
 
     def trunk(self, seeds: Tensor, w: Tensor, out: Window, wrap: Wrap, placement: Placement) -> Tensor:
-        """Features of N fields on the window ``out`` of the finest level: (N, T, C, H, W)."""
+        """Features of N fields on the window ``out`` of the finest level: (N, T, H, W, C)."""
         x: Tensor | None = None
         noise_in = iter(self.noise_in)
         windows = self.windows(out)
+        given = out
         for index, (level, window) in enumerate(zip(self.architecture.trunk, windows, strict=True)):
             y = self._positions(index, window, placement)
             if level.noise:
-                indices = [
-                    _indices(span, period * 2**index)
-                    for span, period in (
-                        (window.knots, wrap.knots),
-                        (window.rows, wrap.rows),
-                        (window.columns, wrap.columns),
-                    )
-                ]
+                spans = (window.knots, wrap.knots), (window.rows, wrap.rows), (window.columns, wrap.columns)
+                indices = [_indices(span, period * 2**index) for span, period in spans]
                 cells = field.noise(seeds, index, level.noise, *indices)
-                n = len(seeds)
-                y = y + self.noise_gain[index] * _unflat(next(noise_in)(_flat(cells)), n)
+                y = y + self.noise_gain[index] * next(noise_in)(cells)
             if x is not None:
-                y = y + upsample(_unflat(self.up[index - 1](_flat(x)), len(seeds)), given, window)
+                y = y + upsample(self.up[index - 1](x), given, window)
             x = self.trunk_blocks[index](y, w)
             given = windows[index + 1].before_upsampling() if index + 1 < len(windows) else out
         assert x is not None
@@ -253,24 +245,24 @@ class Generator(nn.Module):
     def head(self, x: Tensor, w: Tensor) -> Tensor:
         """Frames from features at their instants.
 
-        (N, F, C, h + 12, w + 12) on the window of ``head_window`` -> (N, F, 4, 4 h, 4 w), premultiplied
-        RGBA in -1..1 (not clipped).
+        (N, F, h + 8, w + 8, C) on spans of ``head_span`` -> (N, F, 4 h, 4 w, 4), premultiplied RGBA in
+        -1..1, not clipped.
         """
-        n = x.shape[0]
+        n = len(x)
         x = self.head_coarse(x, w)
-        rows, columns = x.shape[-2:]
-        x = _unflat(functional.interpolate(_flat(x), scale_factor=2, mode="bilinear"), n)
-        # Two coarse cells of margin give four fine ones; three are read and the outermost is an edge artefact.
-        x = x[..., 1 : 2 * rows - 1, 1 : 2 * columns - 1]
+        rows, columns = x.shape[2:4]
+        x = _cells(functional.interpolate(_planes(x), scale_factor=2, mode="bilinear"), n)
+        # Interpolation's outermost cells come from half their taps.
+        x = x[:, :, 1 : 2 * rows - 1, 1 : 2 * columns - 1]
         x = self.to_pixels(functional.leaky_relu(self.head_fine(x, w), SLOPE), w)
-        return _unflat(functional.pixel_shuffle(_flat(x), HEAD_STRIDE), n)
+        return _cells(functional.pixel_shuffle(_planes(x), HEAD_STRIDE), n)
 
     def forward(
         self, seeds: Tensor, w: Tensor, instants: Sequence[float], rows: Span, columns: Span, wrap: Wrap, placement: Placement
     ) -> Tensor:
         """Clips of N fields at common instants (model time), on spans of finest trunk cells.
 
-        Returns (N, F, 4, H, W) in -1..1, not clipped.
+        Returns (N, F, H, W, 4) in -1..1, not clipped.
         """
         stride = self.architecture.trunk[-1].knot_stride
         out = Window(knot_span(instants, stride), head_span(rows), head_span(columns))
@@ -290,10 +282,10 @@ class Generator(nn.Module):
             hats = [(1 - (distance - c).abs() * 4).clamp(min=0) for c in POSITION_CENTRES]
             planes.append(torch.stack([distance, *hats], dim=2) * placement.anchored[:, axis, None, None])
         weight = self.position[index].weight
-        across = functional.linear(planes[0], weight[:, :POSITION_FEATURES]).transpose(1, 2)
-        upward = functional.linear(planes[1], weight[:, POSITION_FEATURES:]).transpose(1, 2)
-        plane = across[:, :, None, :] + upward[:, :, :, None]
-        return plane[:, None].expand(n, length(window.knots), -1, -1, -1)
+        across = functional.linear(planes[0], weight[:, :POSITION_FEATURES])
+        upward = functional.linear(planes[1], weight[:, POSITION_FEATURES:])
+        plane = across[:, None, None, :] + upward[:, None, :, None]
+        return plane.expand(n, length(window.knots), -1, -1, -1)
 
 
 def head_span(span: Span) -> Span:
@@ -311,7 +303,7 @@ def knot_span(instants: Sequence[float], stride: int) -> Span:
 
 
 def spline(x: Tensor, knots: Span, instants: Sequence[float], stride: int) -> Tensor:
-    """Uniform cubic B-spline over the knots: (N, T, C, H, W) at ``knots`` -> (N, F, C, H, W) at model times."""
+    """Uniform cubic B-spline over the knots: (N, T, H, W, C) at ``knots`` -> (N, F, H, W, C) at model times."""
     frames = []
     for instant in instants:
         position = instant / stride - 0.5
@@ -337,11 +329,11 @@ def upsample(x: Tensor, given: Window, wanted: Window) -> Tensor:
     available = given.after_upsampling()
     skip = wanted.knots[0] - available.knots[0]
     x = x[:, skip : skip + length(wanted.knots)]
-    x = _unflat(functional.interpolate(_flat(x), scale_factor=2, mode="bilinear"), n)
+    x = _cells(functional.interpolate(_planes(x), scale_factor=2, mode="bilinear"), n)
     # Interpolation also gives one edge cell a side, from half its taps: outside ``available``.
     top = wanted.rows[0] - available.rows[0] + 1
     left = wanted.columns[0] - available.columns[0] + 1
-    return x[..., top : top + length(wanted.rows), left : left + length(wanted.columns)]
+    return x[:, :, top : top + length(wanted.rows), left : left + length(wanted.columns)]
 
 
 def _initial_gain(level: int) -> float:
@@ -354,9 +346,11 @@ def _indices(span: Span, period: Tensor) -> Tensor:
     return torch.where(period > 0, torch.remainder(index, period.clamp(min=1)), index)
 
 
-def _flat(x: Tensor) -> Tensor:
-    return x.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+def _planes(x: Tensor) -> Tensor:
+    """(N, T, H, W, C) -> (N T, C, H, W) in the channels_last layout: no copy where x is contiguous."""
+    return x.flatten(0, 1).permute(0, 3, 1, 2)
 
 
-def _unflat(x: Tensor, n: int) -> Tensor:
-    return x.unflatten(0, (n, x.shape[0] // n))
+def _cells(x: Tensor, n: int) -> Tensor:
+    """The way back."""
+    return x.permute(0, 2, 3, 1).unflatten(0, (n, -1))
