@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A wall of fire seen from the side."""
+"""A wall of fire seen from the side.
+
+Fuel streams from a row of burners under the picture, rises, and burns away where it meets air: the front eats into
+every tongue from its edges, so tongues taper, and what turbulence cuts off becomes flamelets. Heat fades with age
+and turns white-yellow into red.
+"""
 
 from __future__ import annotations
 
@@ -9,82 +14,73 @@ from torch import Tensor
 from aigc_blender.card import Control
 
 from .element import Element
-from .fluid import FPS, Advection, Box, Diffusion, Projection, confinement, flicker
+from .fluid import FPS, Advection, Box, Confinement, Diffusion, Projection, flicker
 
-WARM_UP = 48
-
-
-def lerp(low, high, amount):
-    return low + (high - low) * amount
-
-
-def column(values):
-    return values[:, None, None]
+WARM_UP = 48  # model frames until the flames stand
 
 
 def _render(controls: Tensor, frames: int, size: int, seed: int, device: torch.device | str = "cpu") -> Tensor:
     controls = controls.to(device).clamp(0, 1)
-    height, turbulence, density = (column(c) for c in controls.unbind(1))
+    height, turbulence, density = (control[:, None, None] for control in controls.unbind(1))
     box = Box(size, below=size // 8, above=size // 4, device=device)
     steps = max(1, size // 64)
     dt = 1 / (FPS * steps)
-    project, advect, diffuse = Projection(box, dt, 2e-4, 4.0, 2.0), Advection(box, dt), Diffusion(box, dt, 3e-4)
-    total = WARM_UP + frames
-    g = torch.Generator().manual_seed(seed)
-    mem = lerp(14.0, 5.0, controls[:, 1])
-    source = flicker(len(controls), total + 1, 14, 0.35, mem, g, size).to(device)
-    gust = flicker(len(controls), total + 1, 10, 0.3, mem * 0.7, g, size).to(device)
+    advect, diffuse = Advection(box, dt), Diffusion(box, dt, rate=4e-4)
+    project, confine = Projection(box, dt, viscosity=1.5e-4, drag=4.0, largest=2.0), Confinement(box, width=0.04)
+    batch, total = len(controls), WARM_UP + frames
+    generator = torch.Generator().manual_seed(seed)
+    memory = torch.lerp(torch.tensor(14.0), torch.tensor(5.0), controls[:, 1].cpu())
+    burners = flicker(batch, total + 1, 12, 0.3, memory, generator, size).to(device)
+    gusts = flicker(batch, total + 1, 10, 0.3, 0.7 * memory, generator, size).to(device)
+
     y = box.heights()
-    base = torch.sigmoid(-y / 0.012)  # the burner lies under the picture's bottom edge
-    sponge = (torch.sigmoid((y - 1.12) / 0.02) + torch.sigmoid((-0.07 - y) / 0.015)).clamp(0, 1)
-    # Air is drawn in from before and behind the picture: the updraft gains speed without thinning in x.
-    speed = lerp(0.55, 1.0, height)
-    updraft = speed * (0.6 + 0.5 * y.clamp(0, 1.05))
-    life = lerp(0.55, 1.0, height)
-    B = len(controls)
-    v = torch.zeros(B, 2, box.rows, size, device=device)
-    gas = torch.zeros(B, 2, box.rows, size, device=device)
+    burner = torch.sigmoid(-y / 0.012)
+    sponge = torch.sigmoid((y - 1.12) / 0.02) + torch.sigmoid((-0.08 - y) / 0.01)
+    quench = 1 - torch.sigmoid((y - 1.12) / 0.02)
+    speed = 0.66 + 0.42 * height
+    # Air drawn in from before and behind the picture: the updraft gains speed without thinning in x.
+    updraft = speed * (0.6 + 1.1 * y.clamp(0, 1.1))
+    # The last term burns everything out before the top edge cuts it.
+    life = (0.62 + 0.6 * height) / (1 + 6 * _ramp(y, 0.7, 1.1))
+    rise, whirl, sway = 2.4 * speed, (0.6 + 5 * turbulence)[:, None], 1 + 5 * turbulence
+
+    velocity = torch.zeros(batch, 2, box.rows, size, device=device)
+    gas = torch.zeros(batch, 2, box.rows, size, device=device)
     film = []
-    for frame in range(total):
-        for step in range(steps):
-            mix = step / steps
-            s = torch.lerp(source[:, frame], source[:, frame + 1], mix)[:, None]
-            w = torch.lerp(gust[:, frame], gust[:, frame + 1], mix)[:, None]
-            fuel, heat = gas[:, 0], gas[:, 1]
-            inlet = torch.sigmoid((s + lerp(-0.5, 1.3, density)) * 5)
-            fuel = torch.lerp(fuel, inlet.expand_as(fuel), base)
-            heat = torch.lerp(heat, (inlet * (1 + 0.15 * w)).expand_as(heat), base)
-            burn = fuel * (1 - fuel)
-            fuel = fuel - dt / life * (4.5 * burn + 0.25 * (fuel > 0))
-            heat = heat - dt / life * (0.75 * heat.clamp(0) + 0.25)
-            keep = 1 - sponge * (y > 0.5)
-            gas = torch.stack((fuel, heat), 1).clamp(0, 1.3) * keep
-            v = v + dt * confinement(v, size, 0.02) * lerp(2.0, 9.0, turbulence)[:, None]
-            v[:, 1] += dt * speed * 3.5 * gas[:, 1]
-            v[:, 0] += dt * w * lerp(1.0, 6.0, turbulence) * torch.exp(-(((y - 0.06) / 0.07) ** 2))
-            v = v * (1 - (sponge * 0.5))[None]
-            v = v - v.mean((-1, -2), keepdim=True)
-            v = project(v)
-            flow = torch.stack((v[:, 0], v[:, 1] + updraft), 1)
-            moved = advect(torch.cat((v, gas), 1), flow)
-            v, gas = moved[:, :2], diffuse(moved[:, 2:])
-        if frame >= WARM_UP:
-            film.append(shade(box.picture(gas)))
-    return torch.stack(film, 1)
+    for instant in range(total * steps):
+        frame, mix = instant // steps, instant % steps / steps
+        inlet = torch.sigmoid(
+            5 * torch.lerp(burners[:, frame], burners[:, frame + 1], mix)[:, None] + 1.0 + 5 * density
+        )
+        gust = torch.lerp(gusts[:, frame], gusts[:, frame + 1], mix)[:, None]
+        fuel, heat = (torch.lerp(gas, inlet[:, None].expand_as(gas), burner)).unbind(1)
+        fuel = fuel - dt / life * (6.5 * fuel * (1 - fuel) + 0.15)
+        heat = heat - dt / life * (0.75 * heat + 0.2)
+        gas = torch.stack((fuel, heat), dim=1).clamp(0, 1) * quench
+
+        velocity = velocity + dt * whirl * confine(velocity)
+        velocity[:, 0] += dt * sway * gust * torch.exp(-(((y - 0.06) / 0.07) ** 2))
+        velocity[:, 1] += dt * rise * gas[:, 1]
+        velocity = velocity * (1 - 0.5 * sponge)
+        velocity = project(velocity - velocity.mean((-1, -2), keepdim=True))
+        flow = torch.stack((velocity[:, 0], velocity[:, 1] + updraft), dim=1)
+        velocity, gas = advect(torch.cat((velocity, gas), dim=1), flow).split(2, dim=1)
+        gas = diffuse(gas)
+        if instant % steps == 0 and frame >= WARM_UP:
+            film.append(_colour(*box.picture(gas).unbind(1)))
+    return torch.stack(film, dim=1)
 
 
-def shade(gas: Tensor) -> Tensor:
-    fuel, heat = gas[:, 0], gas[:, 1]
-    body = smooth(0.02, 0.7, fuel)
-    t = body * heat.clamp(0)
-    rgb = torch.stack((smooth(0.02, 0.42, t), smooth(0.12, 0.95, t) * 0.93, smooth(0.55, 1.25, t) * 0.85), -1)
-    alpha = rgb.amax(-1, keepdim=True)
-    return (torch.cat((rgb, alpha), -1) * 255 + 0.5).to(torch.uint8)
+def _colour(fuel: Tensor, heat: Tensor) -> Tensor:
+    """RGBA bytes (B, rows, columns, 4) of glowing soot: as opaque as it is bright."""
+    glow = _ramp(fuel, 0.02, 0.7) * heat.clamp(0)
+    red, green, blue = _ramp(glow, 0.02, 0.42), 0.93 * _ramp(glow, 0.12, 0.95), 0.85 * _ramp(glow, 0.55, 1.25)
+    return (torch.stack((red, green, blue, red), dim=-1) * 255 + 0.5).to(torch.uint8)
 
 
-def smooth(low, high, x):
-    x = ((x - low) / (high - low)).clamp(0, 1)
-    return x * x * (3 - 2 * x)
+def _ramp(value: Tensor, low: float, high: float) -> Tensor:
+    step = ((value - low) / (high - low)).clamp(0, 1)
+    return step * step * (3 - 2 * step)
 
 
 FIRE = Element(
@@ -94,10 +90,10 @@ FIRE = Element(
     alpha=True,
     emissive=True,
     controls=(
-        Control("height", 0.6, low=("low", "small"), high=("tall", "high")),
-        Control("turbulence", 0.5, low=("calm",), high=("wild",)),
-        Control("density", 0.5, low=("sparse",), high=("dense",)),
+        Control("height", 0.6, low=("low", "small", "short"), high=("tall", "high", "towering")),
+        Control("turbulence", 0.5, low=("calm", "laminar", "gentle"), high=("wild", "turbulent", "raging")),
+        Control("density", 0.5, low=("sparse", "thin"), high=("dense", "solid", "thick")),
     ),
-    words=("fire",),
+    words=("fire", "flame", "flames", "blaze", "burning"),
     render=_render,
 )

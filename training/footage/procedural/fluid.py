@@ -114,20 +114,23 @@ class Advection:
         return F.grid_sample(padded, torch.stack((x, y), dim=-1), mode="bicubic", align_corners=True)
 
 
-def difference(field: Tensor, axis: str, cells: int) -> Tensor:
-    """Central difference of (..., rows, columns) along ``x`` or (upward) ``y``, a height."""
-    if axis == "x":
-        return (field.roll(-1, -1) - field.roll(1, -1)) * (cells / 2)
-    return (field.roll(1, -2) - field.roll(-1, -2)) * (cells / 2)
+class Confinement:
+    """Keeps eddies about ``width`` heights wide from dying out in the coarse grid."""
 
+    def __init__(self, box: Box, width: float) -> None:
+        self.kx, self.ky = box.wave_numbers()
+        self.smooth = torch.exp(-(width**2) * (self.kx**2 + self.ky**2) / 8)
+        self.shape, self.width = (box.rows, box.size), width
 
-def confinement(velocity: Tensor, cells: int, width: float) -> Tensor:
-    """Acceleration that keeps eddies about ``width`` heights wide from dying out, for a strength of one."""
-    curl = difference(velocity[:, 1], "x", cells) - difference(velocity[:, 0], "y", cells)
-    size = curl.abs()
-    gx, gy = difference(size, "x", cells), difference(size, "y", cells)
-    scale = width * curl / (gx * gx + gy * gy + 1e-4).sqrt()
-    return torch.stack((gy * scale, -gx * scale), dim=1)
+    def __call__(self, velocity: Tensor) -> Tensor:
+        """Acceleration of the same shape as ``velocity``, heights a second squared, for a strength of one."""
+        spectrum = torch.fft.rfft2(velocity)
+        turning = 1j * self.smooth * (self.kx * spectrum[:, 1] - self.ky * spectrum[:, 0])
+        curl = torch.fft.irfft2(turning, s=self.shape)
+        size = curl.abs()
+        gx, gy = size.roll(-1, -1) - size.roll(1, -1), size.roll(1, -2) - size.roll(-1, -2)
+        scale = self.width * curl / (gx * gx + gy * gy + 1e-8).sqrt()
+        return torch.stack((gy * scale, -gx * scale), dim=1)
 
 
 def flicker(
