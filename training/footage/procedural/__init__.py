@@ -6,5 +6,6 @@ from __future__ import annotations
 from .caustics import CAUSTICS
 from .element import Element
 from .fire import FIRE
+from .smoke import SMOKE
 
-ELEMENTS: dict[str, Element] = {element.name: element for element in (FIRE, CAUSTICS)}
+ELEMENTS: dict[str, Element] = {element.name: element for element in (FIRE, SMOKE, CAUSTICS)}

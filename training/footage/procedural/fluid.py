@@ -48,6 +48,13 @@ class Box:
         ky[self.rows // 2] = 0.0
         return kx[None, :], ky[:, None]
 
+    def decay(self, exponent: Tensor) -> Tensor:
+        """exp(-exponent) as a factor of rfft2, nought at the Nyquist waves, which have no derivative here."""
+        factor = torch.exp(-exponent)
+        factor[:, -1] = 0.0
+        factor[self.rows // 2] = 0.0
+        return factor
+
 
 class Projection:
     """Makes velocities divergence-free and smooths them, in one round trip through Fourier space.
@@ -61,7 +68,7 @@ class Projection:
         square = self.kx**2 + self.ky**2
         self.inverse = torch.where(square > 0, 1 / square.clamp_min(1e-12), 0.0)
         large = 1 / (1 + square / (2 * math.pi * largest) ** 2)
-        self.decay = torch.exp(-dt * (viscosity * square + drag * large))
+        self.decay = box.decay(dt * (viscosity * square + drag * large))
         self.shape = (box.rows, box.size)
 
     def __call__(self, velocity: Tensor, expansion: Tensor | None = None) -> Tensor:
@@ -86,7 +93,7 @@ class Diffusion:
 
     def __init__(self, box: Box, dt: float, rate: float) -> None:
         kx, ky = box.wave_numbers()
-        self.decay = torch.exp(-dt * rate * (kx**2 + ky**2))
+        self.decay = box.decay(dt * rate * (kx**2 + ky**2))
         self.shape = (box.rows, box.size)
 
     def __call__(self, fields: Tensor) -> Tensor:
@@ -119,7 +126,7 @@ class Confinement:
 
     def __init__(self, box: Box, width: float) -> None:
         self.kx, self.ky = box.wave_numbers()
-        self.smooth = torch.exp(-(width**2) * (self.kx**2 + self.ky**2) / 8)
+        self.smooth = box.decay(width**2 * (self.kx**2 + self.ky**2) / 8)
         self.shape, self.width = (box.rows, box.size), width
 
     def __call__(self, velocity: Tensor) -> Tensor:
