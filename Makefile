@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Every path is relative and none is a target, so the checkout may lie anywhere, below a folder with a space too.
+
+SHELL := /bin/bash
+BLENDER := 4.5
+MAIN := .venv/bin/python
+PYTHON := $(if $(filter 4.5,$(BLENDER)),$(MAIN),.venv-$(BLENDER)/bin/python)
+
+.PHONY: help demo test lint format extension setup clean
+
+help:
+	@echo "make demo                 a fire loop from the bundled model, rendered by Blender: see out/demo"
+	@echo "make test                 checks and tests; BLENDER=5.0 or BLENDER=5.2 runs those in Blender on another version"
+	@echo "make extension            the zip that Blender installs: see dist"
+	@echo "make lint, make format    check the code, put it in form"
+	@echo "make clean                remove what was built"
+
+demo: setup
+	$(MAIN) examples/demo.py
+
+# The other versions of Blender have no torch beside them: frames come from the main environment, as at a user's.
+ifeq ($(BLENDER),4.5)
+test: lint
+	$(MAIN) -m pytest
+else
+test: setup
+	AIGC_PYTHON="$$PWD/$(MAIN)" $(PYTHON) -m pytest tests/blender tests/test_extension.py
+endif
+
+lint: setup
+	$(MAIN) -m ruff check
+	$(MAIN) -m ruff format --check
+	$(MAIN) -m mypy
+
+format: setup
+	$(MAIN) -m ruff check --fix
+	$(MAIN) -m ruff format
+
+extension: setup
+	$(MAIN) scripts/build_extension.py dist
+
+setup:
+	@scripts/setup 4.5
+ifneq ($(BLENDER),4.5)
+	@scripts/setup "$(BLENDER)"
+endif
+
+clean:
+	rm -rf build dist out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find aigc_blender training tests examples scripts -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What holds for every test: no preferences, models or threads but its own."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+from hypothesis import settings
+
+# Before anything imports bpy or torch: both read these once.
+_resources = tempfile.mkdtemp(prefix="aigc-test-")
+atexit.register(shutil.rmtree, _resources, ignore_errors=True)
+os.environ["BLENDER_USER_RESOURCES"] = _resources
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.pop("AIGC_MODEL_PATH", None)
+
+# A slow machine is no fault of the code, and a failure must be seen again on the next run.
+settings.register_profile("default", deadline=None, print_blob=True)
+settings.load_profile("default")
