@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The discriminator: scores clips, with time folded into channels at once.
+
+It is told what each clip claims to be (style, controls, element height, clip stride; by projection,
+Miyato & Koyama 2018) and, on anchored axes, where each pixel lies.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from aigc_blender.generator.network import BASE_HEIGHT, CHANNELS, SLOPE, Placement
+
+
+@dataclass(frozen=True)
+class DiscriminatorShape:
+    """``size``: pixels a side of a clip, a power of two times 4; ``frames`` a clip; ``channels`` at each halving."""
+
+    size: int
+    frames: int
+    styles: int
+    controls: int
+    channels: tuple[int, ...] = (32, 64, 96, 128, 128)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What N clips are said to show.
+
+    ``style``: (N,) int64. ``controls``: (N, slots) in 0..1. ``stride``: model frames from frame to frame.
+    """
+
+    style: Tensor
+    controls: Tensor
+    stride: int
+    placement: Placement
+
+
+class Discriminator(nn.Module):
+    """Early fusion in time, residual blocks in space, no normalisation."""
+
+    def __init__(self, shape: DiscriminatorShape) -> None:
+        """Randomly initialised.
+
+        Raises:
+            ValueError: the size does not halve to 4.
+        """
+        super().__init__()
+        self.shape = shape
+        if shape.size != 4 * 2 ** (len(shape.channels) - 1):
+            raise ValueError(f"{len(shape.channels)} levels of channels need clips of {4 * 2 ** (len(shape.channels) - 1)} pixels")
+        self.stem = _convolution(shape.frames * CHANNELS + 2, shape.channels[0], 3)
+        self.blocks = nn.ModuleList([_Down(a, b) for a, b in zip(shape.channels, shape.channels[1:], strict=False)])
+        last = shape.channels[-1]
+        self.summary = nn.Linear(last * 16, last)
+        self.score = nn.Linear(last, 1)
+        self.style = nn.Embedding(shape.styles, last)
+        self.claim = nn.Sequential(nn.Linear(last + shape.styles * max(shape.controls, 1) + 2, last), nn.LeakyReLU(SLOPE), nn.Linear(last, last))
+
+    def forward(self, clips: Tensor, claim: Claim) -> Tensor:
+        """Scores (N,) of clips (N, F, H, W, 4) of premultiplied RGBA in -1..1."""
+        n, frames, height, width, channels = clips.shape
+        x = clips.permute(0, 1, 4, 2, 3).reshape(n, frames * channels, height, width)
+        x = torch.cat([x, _positions(claim.placement, height, width)], dim=1).contiguous(memory_format=torch.channels_last)
+        x = self.stem(x)
+        for block in self.blocks:
+            x = block(x)
+        x = functional.leaky_relu(self.summary(functional.leaky_relu(x, SLOPE).flatten(1)), SLOPE)
+        projected = (x * self._embed(claim)).sum(1) / math.sqrt(x.shape[1])
+        return self.score(x)[:, 0] + projected
+
+    def _embed(self, claim: Claim) -> Tensor:
+        n = len(claim.style)
+        slots = torch.zeros(n, self.shape.styles, max(self.shape.controls, 1), device=claim.style.device)
+        slots[torch.arange(n), claim.style, : claim.controls.shape[1]] = claim.controls * 2 - 1
+        height = torch.log2(claim.placement.height / BASE_HEIGHT)[:, None]
+        stride = torch.full_like(height, math.log2(claim.stride))
+        return self.claim(torch.cat([self.style(claim.style), slots.flatten(1), height, stride], dim=1))
+
+
+class _Down(nn.Module):
+    """Residual block that halves the size with [1, 2, 1] low-pass resampling."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.skip = _convolution(inputs, outputs, 1)
+        self.first = _convolution(inputs, outputs, 3)
+        self.second = _convolution(outputs, outputs, 3, gain=0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = _halve(x)
+        y = self.first(functional.leaky_relu(x, SLOPE))
+        return self.skip(x) + self.second(functional.leaky_relu(y, SLOPE))
+
+
+def _halve(x: Tensor) -> Tensor:
+    """[1, 2, 1] x [1, 2, 1] / 16 at every second pixel, as two averages: a 2x2 box between pixels, then again with stride."""
+    x = functional.pad(x, (1, 0, 1, 0), mode="replicate")
+    return functional.avg_pool2d(functional.avg_pool2d(x, 2, stride=1), 2)
+
+
+def _convolution(inputs: int, outputs: int, kernel: int, gain: float = 1.0) -> nn.Conv2d:
+    layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+    nn.init.normal_(layer.weight, std=gain * math.sqrt((2 if kernel > 1 else 1) / (inputs * kernel**2)))
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return layer
+
+
+def _positions(placement: Placement, height: int, width: int) -> Tensor:
+    """(N, 2, H, W): distance from the anchor in element heights along x and y, 0 on free axes."""
+    device = placement.height.device
+    x = (torch.arange(width, device=device) + 0.5 - placement.base[:, 0, None]) / placement.height[:, None]
+    y = (placement.base[:, 1, None] - torch.arange(height, device=device) - 0.5) / placement.height[:, None]
+    planes = torch.stack([x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)], dim=1)
+    return planes * placement.anchored[:, :, None, None]

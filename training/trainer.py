@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The adversarial loop.
+
+Schedules count clips, never seconds, and every step's random numbers follow from (seed, step): a run
+that was interrupted goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from aigc_blender.generator.field import latent
+from aigc_blender.generator.network import Architecture, Generator, Wrap
+
+from .discriminator import Discriminator, DiscriminatorShape
+from .footage.clips import Batch, Footage, draw_batch
+from .objectives import OBJECTIVES, gradient_penalty
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a run does; with the footage it determines the curve."""
+
+    size: int = 64  # pixels a side of a clip
+    frames: int = 6  # of a clip
+    batch: int = 8  # clips a step
+    strides: tuple[int, ...] = (1, 2, 4)  # model frames from frame to frame ...
+    stride_odds: tuple[float, ...] = (0.5, 0.3, 0.2)  # ... and how often each is used
+    objective: str = "relativistic"
+    rate: float = 6e-4  # Adam's, falling to rate_end on a cosine over horizon_clips
+    rate_end: float = 1.5e-4
+    gamma: float = 4.0  # of R1 + R2 for a clip of this shape in -1..1, falling to gamma_end likewise
+    gamma_end: float = 0.4
+    penalty_every: int = 2  # steps; the penalty is scaled up in turn
+    horizon_clips: int = 40_000
+    ema_half_life: float = 4_000  # clips, at most a tenth of the clips seen
+    seed: int = 0
+
+
+class NotFiniteError(ArithmeticError):
+    """A loss or a score is no longer a number."""
+
+
+class Trainer:
+    """Generator, its average, discriminator and their optimisers; ``step`` by ``step``."""
+
+    def __init__(
+        self, config: Config, architecture: Architecture, footage: Sequence[Footage], device: torch.device | str = "cpu"
+    ) -> None:
+        """Freshly initialised from the seed."""
+        self.config, self.footage, self.device = config, footage, torch.device(device)
+        torch.manual_seed(config.seed)
+        self.generator = Generator(architecture).to(self.device)
+        self.average = Generator(architecture).to(self.device)
+        self.average.load_state_dict(self.generator.state_dict())
+        self.average.requires_grad_(False)
+        levels = int(math.log2(config.size // 4)) + 1
+        channels = (32, 64, 96, 128, 128, 128)[:levels]
+        self.discriminator = Discriminator(
+            DiscriminatorShape(config.size, config.frames, architecture.styles, architecture.controls, channels)
+        ).to(self.device)
+        self.objective = OBJECTIVES[config.objective]
+        self.generator_optimiser = torch.optim.Adam(self.generator.parameters(), config.rate, betas=(0.0, 0.99))
+        self.discriminator_optimiser = torch.optim.Adam(self.discriminator.parameters(), config.rate, betas=(0.0, 0.99))
+        self.steps = 0
+
+    @property
+    def clips(self) -> int:
+        """Real clips seen."""
+        return self.steps * self.config.batch
+
+    def step(self) -> dict[str, float]:
+        """One update of both networks; the losses by name.
+
+        Raises:
+            NotFiniteError: before anything was updated with it.
+        """
+        config = self.config
+        rng = np.random.default_rng([config.seed, self.steps])
+        stride = int(rng.choice(config.strides, p=config.stride_odds))
+        real = draw_batch(self.footage, rng, config.batch, config.frames, config.size, stride, self.device)
+        self._set_rates()
+
+        # 1. Draw noise: a field's seed a clip, and where in its lattice the clip lies.
+        seeds = torch.from_numpy(rng.integers(2**32, size=config.batch)).to(self.device)
+        instants, offset = draw_window(rng, self.generator.architecture, config.frames, stride)
+
+        # 2. Generate what the real clips show.
+        fake = self.generate(self.generator, seeds, real, instants, offset)
+
+        # 3. Score real and generated.
+        penalised = self.steps % config.penalty_every == 0
+        pair_clips = torch.cat([real.clips, fake.detach()]).requires_grad_(penalised)
+        pair_scores = self._score(pair_clips, real, repeats=2)
+        real_scores, fake_scores = pair_scores.chunk(2)
+        loss = self.objective.discriminator(real_scores, fake_scores)
+        losses = {"discriminator": loss.item(), "margin": (real_scores - fake_scores).mean().item()}
+
+        # 4. Update the discriminator.
+        if penalised:
+            # Twice the mean over both halves: R1 + R2.
+            penalty = 2 * gradient_penalty(pair_scores, pair_clips)
+            loss = loss + 0.5 * self._falling(config.gamma, config.gamma_end) * config.penalty_every * penalty
+            losses["penalty"] = penalty.item()
+        _update(self.discriminator_optimiser, loss)
+
+        # 5. Update the generator, and its average.
+        self.discriminator.requires_grad_(False)
+        with torch.no_grad():
+            real_scores = self._score(real.clips, real)
+        loss = self.objective.generator(real_scores, self._score(fake, real))
+        losses["generator"] = loss.item()
+        _update(self.generator_optimiser, loss)
+        self.discriminator.requires_grad_(True)
+        self.steps += 1
+        self._average()
+        return losses
+
+    def generate(self, network: Generator, seeds: Tensor, real: Batch, instants: Sequence[float], offset: tuple[int, int]) -> Tensor:
+        """Clips of what ``real`` shows, in a window that starts ``offset`` (rows, columns) finest trunk cells from the field's origin.
+
+        Returns (N, F, size, size, 4), opaque where the style is.
+        """
+        architecture = network.architecture
+        finest = architecture.trunk[-1].stride
+        cells = real.clips.shape[2] // finest
+        placement = real.claim.placement
+        shift = torch.tensor([offset[1] * finest, offset[0] * finest], device=placement.base.device)
+        moved = type(placement)(placement.base + shift, placement.height, placement.anchored)
+        # A crop that is a whole period wraps in both members of the pair.
+        periods = (torch.zeros_like(real.period_x), real.period_y // architecture.cell, real.period_x // architecture.cell)
+        w = network.mapping(latent(seeds, architecture.latent), real.claim.style, real.claim.controls, placement.height)
+        rows, columns = ((o, o + cells) for o in offset)
+        clips = network(seeds, w, instants, rows, columns, Wrap(*periods), moved)
+        opaque = torch.tensor([not f.style.alpha for f in self.footage], device=clips.device)[real.claim.style]
+        alpha = torch.where(opaque[:, None, None, None], torch.ones_like(clips[..., 3]), clips[..., 3])
+        return torch.cat([clips[..., :3], alpha[..., None]], dim=-1)
+
+    def state(self) -> dict[str, Any]:
+        """All that a resumed run needs, as tensors and plain data."""
+        return {
+            "config": asdict(self.config),
+            "steps": self.steps,
+            "generator": self.generator.state_dict(),
+            "average": self.average.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "generator_optimiser": self.generator_optimiser.state_dict(),
+            "discriminator_optimiser": self.discriminator_optimiser.state_dict(),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from ``state()`` of a run with the same networks."""
+        self.steps = int(state["steps"])
+        for name in ("generator", "average", "discriminator", "generator_optimiser", "discriminator_optimiser"):
+            getattr(self, name).load_state_dict(state[name])
+
+    def _score(self, clips: Tensor, real: Batch, repeats: int = 1) -> Tensor:
+        claim = real.claim
+        if repeats > 1:
+            p = claim.placement
+            placement = type(p)(*(t.repeat(repeats, *[1] * (t.ndim - 1)) for t in (p.base, p.height, p.anchored)))
+            claim = type(claim)(claim.style.repeat(repeats), claim.controls.repeat(repeats, 1), claim.stride, placement)
+        scores: Tensor = self.discriminator(clips, claim)
+        return scores
+
+    def _falling(self, start: float, end: float) -> float:
+        """From start to end on a cosine over the horizon."""
+        progress = min(self.clips / self.config.horizon_clips, 1.0)
+        return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
+
+    def _set_rates(self) -> None:
+        rate = self._falling(self.config.rate, self.config.rate_end)
+        for optimiser in (self.generator_optimiser, self.discriminator_optimiser):
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        half_life = min(self.config.ema_half_life, 0.1 * self.clips)
+        keep = 0.5 ** (self.config.batch / half_life) if half_life else 0.0
+        for mean, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+            mean.lerp_(value, 1 - keep)
+
+
+def draw_window(rng: np.random.Generator, architecture: Architecture, frames: int, stride: int) -> tuple[list[float], tuple[int, int]]:
+    """Model times of a clip at a random instant and a random offset within the lattice, in finest trunk cells."""
+    phase = float(rng.random() * architecture.knot)
+    across = architecture.cell // architecture.trunk[-1].stride
+    return [phase + i * stride for i in range(frames)], (int(rng.integers(across)), int(rng.integers(across)))
+
+
+def _update(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    if not torch.isfinite(loss):
+        raise NotFiniteError("the loss is not finite")
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    optimiser.step()
+
+
+def save_state(path: Path, trainer: Trainer) -> None:
+    """Write the training state, whole or not at all; the one before stays beside it as ``.previous``."""
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        torch.save(trainer.state(), file)
+        file.flush()
+        os.fsync(file.fileno())
+    if path.exists():
+        os.replace(path, path.with_name(path.name + ".previous"))
+    os.replace(temporary, path)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """A training state as ``save_state`` wrote it; holds tensors and plain data only."""
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Number of trained numbers."""
+    return sum(p.numel() for p in network.parameters())
