@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from .caustics import CAUSTICS
+from .clouds import CLOUDS
 from .element import Element
 from .fire import FIRE
 from .smoke import SMOKE
 
-ELEMENTS: dict[str, Element] = {element.name: element for element in (FIRE, SMOKE, CAUSTICS)}
+ELEMENTS: dict[str, Element] = {element.name: element for element in (FIRE, SMOKE, CAUSTICS, CLOUDS)}

@@ -15,6 +15,7 @@ import torch
 from aigc_blender.card import Control
 
 from .element import Element
+from .plate import film, synthesize, upper_half, wave_numbers
 
 FPS = 24.0
 CELLS = (6.5, 2.5)  # waves across the frame at scale 0 and 1
@@ -26,7 +27,6 @@ DEPTH = 0.25  # of the water, where it slows long waves
 FOCUS = 1.05  # of the floor: 1 is where the average crest comes to a focus
 DISPERSION = (0.94, 1.0, 1.06)  # red, green and blue bend by this much
 PHOTONS = 3  # a pixel and axis
-FLOOR = 128  # pixels a side at least, so that small frames are antialiased
 
 # Linear light: what the floor returns of sun and sky through the water, before the film saturates.
 SUN = (0.065, 0.36, 0.46)
@@ -35,20 +35,9 @@ CONTRAST = 1.5  # of the film
 
 
 def render(controls: torch.Tensor, frames: int, size: int, seed: int, device: torch.device | str) -> torch.Tensor:
-    """Clips of caustics, periodic in x and y.
-
-    ``controls`` is float32 (B, 2) in 0..1: scale, sharpness. Returns uint8 (B, frames, size, size, 4),
-    sRGB with alpha 255.
-    """
+    """Clips of caustics, as ``Element.render`` has it; ``controls`` (B, 2) are scale and sharpness."""
     water = Water(controls, seed, device)
-    floor = max(size, FLOOR)
-    clips = torch.empty(len(controls), frames, size, size, 4, dtype=torch.uint8, device=device)
-    clips[..., 3] = 255
-    for frame in range(frames):
-        colour = expose(water.irradiance(frame / FPS, floor))
-        colour = torch.nn.functional.avg_pool2d(colour, floor // size)
-        clips[:, frame, :, :, :3] = (encode(colour) * 255 + 0.5).byte().permute(0, 2, 3, 1)
-    return clips
+    return film(lambda seconds, floor: expose(water.irradiance(seconds, floor)), frames, size, FPS)
 
 
 class Water:
@@ -56,15 +45,15 @@ class Water:
 
     def __init__(self, controls: torch.Tensor, seed: int, device: torch.device | str) -> None:
         scale, sharpness = controls.to(device).float().unbind(1)
-        k_y = torch.arange(-MODES, MODES + 1, device=device, dtype=torch.float32)[:, None]
-        k_x = torch.arange(MODES + 1, device=device, dtype=torch.float32)[None]
+        k_x, k_y = wave_numbers(MODES, device)
         k = (k_x.square() + k_y.square()).sqrt()
-        upper = ((k_x > 0) | (k_y > 0)).float()  # one of every conjugate pair
         safe_k = k.clamp(min=1.0)
 
         peak = CELLS[0] * (CELLS[1] / CELLS[0]) ** scale
         self.blur = BLUR[0] * (BLUR[1] / BLUR[0]) ** sharpness / peak
-        band = torch.exp(-0.5 * ((safe_k.log() - peak.log()[:, None, None]) / BANDWIDTH).square()) * upper
+        band = torch.exp(-0.5 * ((safe_k.log() - peak.log()[:, None, None]) / BANDWIDTH).square()) * upper_half(
+            k_x, k_y
+        )
 
         # Waves run both ways along every direction, one way stronger: they shimmer and drift.
         generator = torch.Generator().manual_seed(seed)
@@ -85,7 +74,7 @@ class Water:
         """How far photons entering at a grid are bent, in x and in y: (B, photons, photons) each."""
         turn = torch.polar(torch.ones_like(self._omega), self._omega * seconds)
         waves = self._forth * turn.conj() + self._back * turn
-        return _synthesize(waves * self._aim_x, photons), _synthesize(waves * self._aim_y, photons)
+        return synthesize(waves * self._aim_x, photons), synthesize(waves * self._aim_y, photons)
 
     def irradiance(self, seconds: float, floor: int) -> torch.Tensor:
         """Light on the floor, (B, 3, floor, floor); its mean is 1 in each of red, green and blue."""
@@ -102,19 +91,6 @@ def expose(irradiance: torch.Tensor) -> torch.Tensor:
     """Irradiance to linear light 0..1: the water's tint, and a film that saturates towards white."""
     sun, sky = (irradiance.new_tensor(c)[:, None, None] for c in (SUN, SKY))
     return 1 - torch.exp(-(sky + sun * irradiance**CONTRAST))
-
-
-def encode(linear: torch.Tensor) -> torch.Tensor:
-    """The sRGB transfer function."""
-    return torch.where(linear < 0.0031308, linear * 12.92, 1.055 * linear.clamp(min=1e-6) ** (1 / 2.4) - 0.055)
-
-
-def _synthesize(modes: torch.Tensor, size: int) -> torch.Tensor:
-    """Modes (B, 2 MODES + 1, MODES + 1), the y axis from -MODES up, to a real field (B, size, size)."""
-    spectrum = modes.new_zeros(len(modes), size, size // 2 + 1)
-    spectrum[:, : MODES + 1, : MODES + 1] = modes[:, MODES:]
-    spectrum[:, -MODES:, : MODES + 1] = modes[:, :MODES]
-    return torch.fft.irfft2(spectrum, s=(size, size), norm="forward")
 
 
 def _splat(x: torch.Tensor, y: torch.Tensor, size: int) -> torch.Tensor:
