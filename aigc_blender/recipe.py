@@ -67,17 +67,21 @@ class Recipe:
         Raises:
             RecipeError: names the value and what is allowed.
         """
-        for name, value in (("width", self.width), ("height", self.height)):
-            if not 1 <= value <= MAX_SIZE:
-                raise RecipeError(f"Size: {name} {value} is out of range; give 1 to {MAX_SIZE} pixels.")
+        for name, pixels in (("width", self.width), ("height", self.height)):
+            if not 1 <= pixels <= MAX_SIZE:
+                raise RecipeError(f"Size: {name} {pixels} is out of range; give 1 to {MAX_SIZE} pixels.")
         if self.element_height is not None and not 1 <= self.element_height <= MAX_SIZE:
             raise RecipeError(f"Element height {self.element_height} is out of range; give 1 to {MAX_SIZE} pixels.")
         if not 0 <= self.seed <= MAX_SEED:
             raise RecipeError(f"Seed {self.seed} is out of range; give 0 to {MAX_SEED}.")
         if not 0 < self.fps <= MAX_FPS:
-            raise RecipeError(f"Frame rate {self.fps} is out of range; give more than 0 and at most {MAX_FPS} frames a second.")
+            raise RecipeError(
+                f"Frame rate {self.fps} is out of range; give more than 0 and at most {MAX_FPS} frames a second."
+            )
         if self.loop is not None and not 1 <= self.loop <= MAX_LOOP:
-            raise RecipeError(f"Loop {self.loop} is out of range; give a period of 1 to {MAX_LOOP} frames or leave it out.")
+            raise RecipeError(
+                f"Loop {self.loop} is out of range; give a period of 1 to {MAX_LOOP} frames or leave it out."
+            )
         if self.tile not in TILES:
             raise RecipeError(f"Tile {self.tile!r} is not known; give x, y or xy.")
         if self.generator != GENERATOR_VERSION:
@@ -91,8 +95,7 @@ class Recipe:
 
     def controls_at(self, frame: int, style: Style) -> tuple[float, ...]:
         """The values of all controls of the style at a frame, in the card's order, defaults filled in."""
-        frame = frame % self.loop if self.loop else frame
-        given = {k: v.at(frame) if isinstance(v, Track) else v for k, v in self.controls.items()}
+        given = self._values(frame)
         return tuple(float(given.get(c.name, c.default)) for c in style.controls)
 
     def to_dict(self) -> dict[str, Any]:
@@ -120,8 +123,7 @@ class Recipe:
 
     def frame_inputs(self, frame: int) -> dict[str, Any]:
         """What the pixels of one frame depend on: the recipe with each control at its value there."""
-        values = {k: v.at(frame) if isinstance(v, Track) else v for k, v in self.controls.items()}
-        return {**self.to_dict(), "controls": dict(sorted(values.items())), "frame": frame}
+        return {**self.to_dict(), "controls": self._values(frame), "frame": frame}
 
     def frame_digest(self, frame: int, fmt: str) -> str:
         """Hexadecimal digest of one frame's inputs and file format.
@@ -130,6 +132,15 @@ class Recipe:
         """
         text = json.dumps({**self.frame_inputs(frame), "format": fmt}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def _values(self, frame: int) -> dict[str, float]:
+        """The given controls at a frame, by name; in a loop a track repeats from its own first frame on."""
+        values = {}
+        for name, value in sorted(self.controls.items()):
+            if isinstance(value, Track):
+                value = value.at(value.first + (frame - value.first) % self.loop if self.loop else frame)
+            values[name] = value
+        return values
 
 
 def recipe_from_dict(raw: object) -> Recipe:
@@ -166,7 +177,9 @@ def recipe_from_dict(raw: object) -> Recipe:
             if key in values and not isinstance(values[key], str):
                 raise TypeError(f"{key} must be text")
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise RecipeError(f"The recipe cannot be read ({error}); mend it or give a file that this add-on wrote.") from None
+        raise RecipeError(
+            f"The recipe cannot be read ({error}); mend it or give a file that this add-on wrote."
+        ) from None
     return Recipe(**values)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -142,17 +142,20 @@ class Sampler:
         frame_bytes = recipe.width * recipe.height * CHANNELS * 4
         return Plan(job.time.stretch, flop, max(frame_bytes, min(GROUP_BYTES, int(frames_a_block) * frame_bytes)))
 
-    def frames(self, recipe: Recipe, numbers: Sequence[int]) -> Iterator[tuple[int, Frame]]:
+    def frames(
+        self, recipe: Recipe, numbers: Sequence[int], on_block: Callable[[float], None] = lambda _: None
+    ) -> Generator[tuple[int, Frame], None, None]:
         """Each frame number with its pixels, in the order given.
 
         Pixels are (H, W, 4) float32 in 0..1, RGB premultiplied by alpha, in the card's transfer
         function; alpha is 1 throughout for a style without alpha. Closing the iterator cancels.
+        ``on_block`` is told after each block how many frames' worth of work it was; what it raises cancels too.
 
         Raises:
             RecipeError: the model cannot draw the recipe.
         """
         job = self._job(recipe)
-        return self._run(job, numbers)
+        return self._run(job, numbers, on_block)
 
     def _job(self, recipe: Recipe) -> _Job:
         style = self.model.card.style(recipe.style)
@@ -185,7 +188,7 @@ class Sampler:
             ),
         )
 
-    def _run(self, job: _Job, numbers: Sequence[int]) -> Iterator[tuple[int, Frame]]:
+    def _run(self, job: _Job, numbers: Sequence[int], on_block: Callable[[float], None]) -> Generator[tuple[int, Frame], None, None]:
         groups = self._groups(job, numbers)
         blocks = self._spatial_blocks(job)
         flight: deque[_Group] = deque()
@@ -195,9 +198,9 @@ class Sampler:
                 group.pending = [pool.submit(self._draw, job, group, row, column) for row, column in blocks]
                 flight.append(group)
                 while sum(not f.done() for g in flight for f in g.pending) > 2 * self.threads:
-                    yield from _finished(flight.popleft())
+                    yield from _finished(flight.popleft(), on_block)
             while flight:
-                yield from _finished(flight.popleft())
+                yield from _finished(flight.popleft(), on_block)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -264,7 +267,8 @@ class Sampler:
             group.pixels[start : start + len(instants), y + y0 : y + y1, x + x0 : x + x1] = pixels.cpu().numpy()
 
 
-def _finished(group: _Group) -> Iterator[tuple[int, Frame]]:
+def _finished(group: _Group, on_block: Callable[[float], None]) -> Iterator[tuple[int, Frame]]:
     for future in group.pending:
         future.result()
+        on_block(len(group.numbers) / len(group.pending))
     yield from zip(group.numbers, group.pixels, strict=True)
