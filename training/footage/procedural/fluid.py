@@ -2,8 +2,8 @@
 """A small 2-D fluid solver: batches of independent periodic boxes, vectorised over the batch.
 
 Fields have shape (B, C, rows, columns) with row 0 at the top; lengths are in picture heights, times in seconds and
-velocities (channels x, y; y up) in heights a second, so that a scene does not depend on its resolution. The box is
-periodic on both axes. What should not wrap in y is damped in a sponge outside the picture.
+velocities (channels x and upward y) in heights a second, so that a scene does not depend on its resolution. The box is
+periodic on both axes: what should not wrap in y is damped outside the picture.
 """
 
 from __future__ import annotations
@@ -20,16 +20,20 @@ FPS = 24.0
 
 @dataclass(frozen=True)
 class Box:
-    """A periodic box ``size`` columns wide, with ``below`` and ``above`` hidden rows around the picture's ``size``."""
+    """``size`` columns and, seen in the picture, ``size`` rows; an eighth below it and a quarter above are hidden."""
 
     size: int
-    below: int
-    above: int
     device: torch.device | str
 
     @property
+    def above(self) -> int:
+        """Hidden rows above the picture."""
+        return self.size // 4
+
+    @property
     def rows(self) -> int:
-        return self.size + self.below + self.above
+        """All rows, an even number."""
+        return self.above + self.size + self.size // 16 * 2
 
     def heights(self) -> Tensor:
         """Height of every row's middle above the picture's bottom edge, shape (rows, 1)."""
@@ -40,8 +44,8 @@ class Box:
         """The rows that are seen."""
         return field[..., self.above : self.above + self.size, :]
 
-    def wave_numbers(self) -> tuple[Tensor, Tensor]:
-        """Angular wave numbers of rfft2 in x and (upward) y, in radians a height, the Nyquist ones zero."""
+    def waves(self) -> tuple[Tensor, Tensor]:
+        """Angular wave numbers of rfft2 in x and upward y, radians a height; nought at Nyquist, whose sign is open."""
         kx = torch.fft.rfftfreq(self.size, 1 / self.size, device=self.device) * (2 * math.pi)
         ky = torch.fft.fftfreq(self.rows, 1 / self.size, device=self.device) * (-2 * math.pi)
         kx[-1] = 0.0
@@ -49,7 +53,7 @@ class Box:
         return kx[None, :], ky[:, None]
 
     def decay(self, exponent: Tensor) -> Tensor:
-        """exp(-exponent) as a factor of rfft2, nought at the Nyquist waves, which have no derivative here."""
+        """exp(-exponent) as a factor of rfft2, nought at Nyquist, where it would otherwise let energy pile up."""
         factor = torch.exp(-exponent)
         factor[:, -1] = 0.0
         factor[self.rows // 2] = 0.0
@@ -57,105 +61,119 @@ class Box:
 
 
 class Projection:
-    """Makes velocities divergence-free and smooths them, in one round trip through Fourier space.
+    """Makes velocities divergence-free, with no mean, and smooths them, in one round trip through Fourier space.
 
-    ``viscosity`` is in heights squared a second. ``drag`` (1/s) slows eddies larger than the picture's height over
-    ``largest`` waves: in a narrow periodic box they would otherwise sweep everything into one column.
+    ``viscosity`` is in heights squared a second. ``drag`` (1/s) slows eddies that fit fewer than ``count`` times into
+    the picture: in a narrow periodic box they would sweep everything into one column.
     """
 
-    def __init__(self, box: Box, dt: float, viscosity: float, drag: float, largest: float) -> None:
-        self.kx, self.ky = box.wave_numbers()
+    def __init__(self, box: Box, dt: float, viscosity: float, drag: float, count: float) -> None:
+        self.kx, self.ky = box.waves()
         square = self.kx**2 + self.ky**2
-        self.inverse = torch.where(square > 0, 1 / square.clamp_min(1e-12), 0.0)
-        large = 1 / (1 + square / (2 * math.pi * largest) ** 2)
-        self.decay = box.decay(dt * (viscosity * square + drag * large))
-        self.shape = (box.rows, box.size)
+        self.inverse = torch.where(square > 0, 1 / square.clamp_min(1.0), 0.0)
+        self.decay = box.decay(dt * (viscosity * square + drag / (1 + square / (2 * math.pi * count) ** 2)))
+        self.decay[0, 0] = 0.0
 
-    def __call__(self, velocity: Tensor, expansion: Tensor | None = None) -> Tensor:
-        """The nearest velocity field whose divergence is ``expansion`` (shape (B, rows, columns), 1/s) or zero."""
-        spectrum = torch.fft.rfft2(velocity)
-        x, y = spectrum[:, 0], spectrum[:, 1]
-        source = self.kx * x + self.ky * y
-        if expansion is not None:
-            source = source + 1j * torch.fft.rfft2(expansion)
-        pressure = source * self.inverse
+    def __call__(self, velocity: Tensor) -> Tensor:
+        """The nearest velocity field without divergence, smoothed."""
+        x, y = torch.fft.rfft2(velocity).unbind(1)
+        pressure = (self.kx * x + self.ky * y) * self.inverse
         solved = torch.stack((x - self.kx * pressure, y - self.ky * pressure), dim=1)
-        return torch.fft.irfft2(solved * self.decay, s=self.shape)
+        return torch.fft.irfft2(solved * self.decay, s=velocity.shape[-2:])
 
     def divergence(self, velocity: Tensor) -> Tensor:
         """Divergence, 1/s, shape (B, rows, columns)."""
-        spectrum = torch.fft.rfft2(velocity)
-        return torch.fft.irfft2(1j * (self.kx * spectrum[:, 0] + self.ky * spectrum[:, 1]), s=self.shape)
-
-
-class Diffusion:
-    """Spreads fields by ``rate`` heights squared a second."""
-
-    def __init__(self, box: Box, dt: float, rate: float) -> None:
-        kx, ky = box.wave_numbers()
-        self.decay = box.decay(dt * rate * (kx**2 + ky**2))
-        self.shape = (box.rows, box.size)
-
-    def __call__(self, fields: Tensor) -> Tensor:
-        """``fields`` one step later."""
-        return torch.fft.irfft2(torch.fft.rfft2(fields) * self.decay, s=self.shape)
-
-
-class Advection:
-    """Semi-Lagrangian transport with cubic interpolation; a particle moves at most ``reach`` cells a step."""
-
-    def __init__(self, box: Box, dt: float, reach: int = 8) -> None:
-        self.dt, self.reach, self.cells = dt, reach, box.size
-        self.rows, self.columns = box.rows, box.size
-        row = torch.arange(self.rows, device=box.device, dtype=torch.float32)[:, None]
-        column = torch.arange(self.columns, device=box.device, dtype=torch.float32)[None, :]
-        self.row, self.column = row + reach + 2, column + reach + 2
-
-    def __call__(self, fields: Tensor, velocity: Tensor) -> Tensor:
-        """``fields`` one step later."""
-        moved = (velocity * (self.dt * self.cells)).clamp(-self.reach, self.reach)
-        margin = self.reach + 2
-        x = (self.column - moved[:, 0]) * (2 / (self.columns + 2 * margin - 1)) - 1
-        y = (self.row + moved[:, 1]) * (2 / (self.rows + 2 * margin - 1)) - 1
-        padded = F.pad(fields, (margin,) * 4, mode="circular")
-        return F.grid_sample(padded, torch.stack((x, y), dim=-1), mode="bicubic", align_corners=True)
+        x, y = torch.fft.rfft2(velocity).unbind(1)
+        return torch.fft.irfft2(1j * (self.kx * x + self.ky * y), s=velocity.shape[-2:])
 
 
 class Confinement:
     """Keeps eddies about ``width`` heights wide from dying out in the coarse grid."""
 
     def __init__(self, box: Box, width: float) -> None:
-        self.kx, self.ky = box.wave_numbers()
+        self.kx, self.ky = box.waves()
         self.smooth = box.decay(width**2 * (self.kx**2 + self.ky**2) / 8)
-        self.shape, self.width = (box.rows, box.size), width
+        self.width = width
 
     def __call__(self, velocity: Tensor) -> Tensor:
         """Acceleration of the same shape as ``velocity``, heights a second squared, for a strength of one."""
-        spectrum = torch.fft.rfft2(velocity)
-        turning = 1j * self.smooth * (self.kx * spectrum[:, 1] - self.ky * spectrum[:, 0])
-        curl = torch.fft.irfft2(turning, s=self.shape)
+        x, y = torch.fft.rfft2(velocity).unbind(1)
+        curl = torch.fft.irfft2(1j * self.smooth * (self.kx * y - self.ky * x), s=velocity.shape[-2:])
         size = curl.abs()
         gx, gy = size.roll(-1, -1) - size.roll(1, -1), size.roll(1, -2) - size.roll(-1, -2)
         scale = self.width * curl / (gx * gx + gy * gy + 1e-8).sqrt()
         return torch.stack((gy * scale, -gx * scale), dim=1)
 
 
-def flicker(
-    batch: int, frames: int, modes: int, slope: float, memory: Tensor, generator: torch.Generator, columns: int
-) -> Tensor:
-    """Smooth noise over time and a periodic x: shape (B, frames, columns), mean 0, standard deviation 1.
+class Advection:
+    """Semi-Lagrangian transport with cubic interpolation; nothing moves more than ``reach`` cells a step."""
 
-    ``modes`` waves across the width with amplitudes falling as frequency ** -slope; ``memory`` (B,) is the time in
-    frames over which a wave of wave number one persists (shorter ones change faster). The noise is drawn on the CPU from ``generator`` and does not
-    depend on the resolution.
+    def __init__(self, box: Box, dt: float, reach: int = 12) -> None:
+        self.scale, self.reach, self.margin = dt * box.size, reach, reach + 2
+        self.row = torch.arange(box.rows, device=box.device, dtype=torch.float32)[:, None] + self.margin
+        self.column = torch.arange(box.size, device=box.device, dtype=torch.float32)[None, :] + self.margin
+
+    def __call__(self, fields: Tensor, velocity: Tensor) -> Tensor:
+        """``fields`` one step later."""
+        moved = (velocity * self.scale).clamp(-self.reach, self.reach)
+        rows, columns = (cells + 2 * self.margin - 1 for cells in fields.shape[-2:])
+        origin = torch.stack(
+            ((self.column - moved[:, 0]) * (2 / columns) - 1, (self.row + moved[:, 1]) * (2 / rows) - 1), dim=-1
+        )
+        padded = F.pad(fields, (self.margin,) * 4, mode="circular")
+        return F.grid_sample(padded, origin, mode="bicubic", align_corners=True)
+
+
+class Plume:
+    """Gases that rise through the box from its bottom, in air that comes to rest outside the picture.
+
+    ``updraft`` (rows, 1) or (B, rows, 1) is an upward velocity added to the solved one; its growth with height stands
+    for air drawn in from before and behind the picture. ``whirl`` (B, 1, 1, 1) is the strength of the confinement.
     """
-    number = torch.arange(1, modes + 1, dtype=torch.float32)
-    white = torch.randn(batch, frames, modes, 2, generator=generator)
-    keep = torch.exp(-number.sqrt() / memory[:, None].cpu())[..., None]
-    waves = [white[:, 0]]
-    for frame in range(1, frames):
-        waves.append(keep * waves[-1] + (1 - keep * keep).sqrt() * white[:, frame])
+
+    def __init__(
+        self, box: Box, dt: float, updraft: Tensor, whirl: Tensor, viscosity: float, diffusion: float, drag: float
+    ) -> None:
+        kx, ky = box.waves()
+        y = box.heights()
+        self.dt, self.updraft, self.whirl = dt, updraft, whirl
+        self.project = Projection(box, dt, viscosity, drag, count=2.0)
+        self.confine, self.advect = Confinement(box, width=0.04), Advection(box, dt)
+        self.diffusion = box.decay(dt * diffusion * (kx**2 + ky**2))
+        self.top = torch.sigmoid((1.12 - y) / 0.02)
+        self.calm = torch.exp(-33 * dt * ((1 - self.top) + torch.sigmoid((-0.08 - y) / 0.01)))
+
+    def step(self, velocity: Tensor, gas: Tensor, force: Tensor) -> tuple[Tensor, Tensor]:
+        """Velocity (B, 2, rows, columns) and gases (B, C, ...) one step later, under an acceleration like velocity."""
+        velocity = self.project((velocity + self.dt * (force + self.whirl * self.confine(velocity))) * self.calm)
+        flow = torch.stack((velocity[:, 0], velocity[:, 1] + self.updraft), dim=1)
+        velocity, gas = self.advect(torch.cat((velocity, gas * self.top), dim=1), flow).split((2, gas.shape[1]), dim=1)
+        return velocity, torch.fft.irfft2(torch.fft.rfft2(gas) * self.diffusion, s=gas.shape[-2:])
+
+
+def flicker(
+    memory: Tensor, frames: int, steps: int, waves: int, slope: float, columns: int, generator: torch.Generator
+) -> Tensor:
+    """Smooth noise over time and a periodic x: shape (B, frames * steps, columns), mean 0, standard deviation 1.
+
+    Up to ``waves`` waves across the width, their amplitudes falling as number ** -slope. ``memory`` (B,) is how many
+    frames the longest lasts; shorter ones change faster. Drawn on the CPU, the same at every resolution.
+    """
+    number = torch.arange(1, waves + 1, dtype=torch.float32)
+    keep = torch.exp(-number.sqrt() / memory.cpu()[:, None])[..., None]
+    white = torch.randn(len(memory), frames + 1, waves, 2, generator=generator)
+    states = [white[:, 0]]
+    for frame in range(1, frames + 1):
+        states.append(keep * states[-1] + (1 - keep * keep).sqrt() * white[:, frame])
     amplitude = number**-slope
-    spectrum = torch.view_as_complex(torch.stack(waves, dim=1)) * (amplitude / amplitude.square().sum().sqrt())
-    padded = F.pad(torch.view_as_real(spectrum), (0, 0, 1, columns // 2 - modes))
-    return torch.fft.irfft(torch.view_as_complex(padded), n=columns, norm="forward") / 2
+    spectrum = torch.stack(states, dim=1) * (amplitude / (2 * amplitude.square().sum().sqrt()))[:, None]
+    spectrum = F.pad(spectrum, (0, 0, 1, columns // 2 - waves))
+    noise = torch.fft.irfft(torch.view_as_complex(spectrum), n=columns, norm="forward")
+    mix = torch.arange(steps)[:, None] / steps
+    return torch.lerp(noise[:, :-1, None], noise[:, 1:, None], mix).flatten(1, 2).to(memory.device)
+
+
+def ramp(value: Tensor, low: float, high: float) -> Tensor:
+    """A smooth step from 0 at ``low`` to 1 at ``high``."""
+    step = ((value - low) / (high - low)).clamp(0, 1)
+    return step * step * (3 - 2 * step)
