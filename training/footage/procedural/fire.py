@@ -23,7 +23,7 @@ def _render(controls: Tensor, frames: int, size: int, seed: int, device: torch.d
     height, turbulence, density = (control[:, None, None] for control in controls.to(device).clamp(0, 1).unbind(1))
     box, steps, total = Box(size, device), max(1, size // 64), WARM_UP + frames
     dt, y = 1 / (FPS * steps), box.heights()
-    speed = 0.66 + 0.42 * height
+    speed = 0.7 + 0.38 * height
     plume = Plume(
         box,
         dt,
@@ -35,7 +35,7 @@ def _render(controls: Tensor, frames: int, size: int, seed: int, device: torch.d
     )
     rise, sway = 2.4 * speed, 1 + 5 * turbulence
     # The divisor burns everything out before the picture's top edge would cut it.
-    life = (0.62 + 0.6 * height) / (1 + 6 * ramp(y, 0.7, 1.1))
+    life = (0.72 + 0.5 * height) / (1 + 6 * ramp(y, 0.7, 1.1))
 
     generator = torch.Generator().manual_seed(seed)
     memory = 14 - 9 * turbulence.flatten()

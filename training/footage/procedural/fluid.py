@@ -45,16 +45,14 @@ class Box:
         return field[..., self.above : self.above + self.size, :]
 
     def waves(self) -> tuple[Tensor, Tensor]:
-        """Angular wave numbers of rfft2 in x and upward y, radians a height; nought at Nyquist, whose sign is open."""
+        """Angular wave numbers of rfft2 in x and upward y, in radians a height."""
         kx = torch.fft.rfftfreq(self.size, 1 / self.size, device=self.device) * (2 * math.pi)
         ky = torch.fft.fftfreq(self.rows, 1 / self.size, device=self.device) * (-2 * math.pi)
-        kx[-1] = 0.0
-        ky[self.rows // 2] = 0.0
         return kx[None, :], ky[:, None]
 
-    def decay(self, exponent: Tensor) -> Tensor:
-        """exp(-exponent) as a factor of rfft2, nought at Nyquist, where it would otherwise let energy pile up."""
-        factor = torch.exp(-exponent)
+    def resolved(self) -> Tensor:
+        """A factor of rfft2 that drops the Nyquist waves: a derivative of those has no sign."""
+        factor = torch.ones(self.rows, self.size // 2 + 1, device=self.device)
         factor[:, -1] = 0.0
         factor[self.rows // 2] = 0.0
         return factor
@@ -71,7 +69,8 @@ class Projection:
         self.kx, self.ky = box.waves()
         square = self.kx**2 + self.ky**2
         self.inverse = torch.where(square > 0, 1 / square.clamp_min(1.0), 0.0)
-        self.decay = box.decay(dt * (viscosity * square + drag / (1 + square / (2 * math.pi * count) ** 2)))
+        damping = viscosity * square + drag / (1 + square / (2 * math.pi * count) ** 2)
+        self.decay = box.resolved() * torch.exp(-dt * damping)
         self.decay[0, 0] = 0.0
 
     def __call__(self, velocity: Tensor) -> Tensor:
@@ -92,7 +91,7 @@ class Confinement:
 
     def __init__(self, box: Box, width: float) -> None:
         self.kx, self.ky = box.waves()
-        self.smooth = box.decay(width**2 * (self.kx**2 + self.ky**2) / 8)
+        self.smooth = box.resolved() * torch.exp(-(width**2) * (self.kx**2 + self.ky**2) / 8)
         self.width = width
 
     def __call__(self, velocity: Tensor) -> Tensor:
@@ -139,7 +138,7 @@ class Plume:
         self.dt, self.updraft, self.whirl = dt, updraft, whirl
         self.project = Projection(box, dt, viscosity, drag, count=2.0)
         self.confine, self.advect = Confinement(box, width=0.04), Advection(box, dt)
-        self.diffusion = box.decay(dt * diffusion * (kx**2 + ky**2))
+        self.diffusion = torch.exp(-dt * diffusion * (kx**2 + ky**2))
         self.top = torch.sigmoid((1.12 - y) / 0.02)
         self.calm = torch.exp(-33 * dt * ((1 - self.top) + torch.sigmoid((-0.08 - y) / 0.01)))
 

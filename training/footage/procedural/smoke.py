@@ -24,13 +24,13 @@ def _render(controls: Tensor, frames: int, size: int, seed: int, device: torch.d
     plume = Plume(
         box,
         dt,
-        updraft=0.36 + 0.3 * y.clamp(0, 1.1),
-        whirl=(0.2 + 2.2 * turbulence)[:, None],
+        updraft=0.4 + 0.4 * y.clamp(0, 1.1),
+        whirl=(2.0 * turbulence)[:, None],
         viscosity=4e-4,
         diffusion=4e-4,
-        drag=2.0,
+        drag=1.0,
     )
-    rise, sway = 2.0, 0.5 + 3 * turbulence
+    rise, sway = 1.8, 0.3 + 2 * turbulence
     shade = Shading(box, 1.5 + 3 * density)
 
     generator = torch.Generator().manual_seed(seed)
@@ -44,7 +44,7 @@ def _render(controls: Tensor, frames: int, size: int, seed: int, device: torch.d
     film = []
     for instant in range(total * steps):
         soot = torch.lerp(soot, vents[:, instant, None, None], at_vents)
-        soot = (soot - dt * (0.8 * soot + 0.04)).clamp(0, 1)
+        soot = (soot - dt * (1.0 * soot + 0.05)).clamp(0, 1)
         force = torch.stack((sway * gusts[:, instant, None] * above_vents, rise * soot[:, 0]), dim=1)
         velocity, soot = plume.step(velocity, soot, force)
         if instant >= WARM_UP * steps and instant % steps == 0:
@@ -61,17 +61,17 @@ class Shading:
         along, square = LIGHT[0] * kx + LIGHT[1] * ky, kx**2 + ky**2
         # The shadow here is the integral of the smoke s heights towards the light, weighed by exp(-s / reach).
         reach, blur, relief = 0.14, 0.015, 0.03
-        self.shadow = reach / (1 - 1j * reach * along) * box.decay(blur**2 * square / 2)
-        self.slope = -1j * relief * along * box.decay(relief**2 * square / 2)
+        self.shadow = reach / (1 - 1j * reach * along) * torch.exp(-(blur**2) * square / 2)
+        self.slope = -1j * relief * along * torch.exp(-(relief**2) * square / 2)
 
     def __call__(self, soot: Tensor) -> Tensor:
         """RGBA bytes (B / SHEETS, rows, columns, 4) of the picture, from soot (B, rows, columns) in 0..1."""
         spectrum = torch.fft.rfft2(soot)
         shadow = torch.fft.irfft2(spectrum * self.shadow, s=soot.shape[-2:])
         slope = torch.fft.irfft2(spectrum * self.slope, s=soot.shape[-2:])
-        light = self.box.picture(torch.exp(-8 * shadow) * (1 + 0.9 * slope).clamp(0, 1.6))
+        light = self.box.picture(torch.exp(-11 * shadow) * (1 + 0.9 * slope).clamp(0, 1.6))
         alpha = 1 - torch.exp(-self.opacity * self.box.picture(soot))
-        tint = torch.stack((0.20 + 0.68 * light, 0.21 + 0.66 * light, 0.24 + 0.62 * light), dim=-1).clamp(0, 1)
+        tint = torch.stack((0.16 + 0.74 * light, 0.17 + 0.72 * light, 0.20 + 0.68 * light), dim=-1).clamp(0, 1)
         rgba = torch.cat((tint * alpha[..., None], alpha[..., None]), dim=-1).unflatten(0, (-1, SHEETS))
         picture = rgba[:, 0]
         for front in rgba.unbind(1)[1:]:
