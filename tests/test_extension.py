@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The zip that users install: what is in it, and that Blender takes it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ID = "aigc_blender"
+INSTALL = """
+import sys, bpy
+bpy.ops.extensions.package_install_files(filepath=sys.argv[1], repo="user_default", enable_on_install=True, overwrite=True)
+name = "bl_ext.user_default.aigc_blender"
+assert name in bpy.context.preferences.addons, "installed, but not enabled"
+assert not {"torch", "imageio", "OpenImageIO", "safetensors"} & sys.modules.keys(), "Blender loaded what it does not have"
+print("INSTALLED", sys.modules[name].__file__)
+"""
+
+
+def run(*command: str | Path, resources: Path | None = None) -> str:
+    """The output of a child process that must succeed."""
+    env = os.environ | ({"BLENDER_USER_RESOURCES": str(resources)} if resources else {})
+    done = subprocess.run(
+        [str(part) for part in (sys.executable, *command)], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip, built as `make extension` does."""
+    return Path(run("scripts/build_extension.py", tmp_path_factory.mktemp("dist")).strip())
+
+
+def test_the_manifest_lies_beside_the_package(extension: Path) -> None:
+    names = set(zipfile.ZipFile(extension).namelist())
+    assert {"blender_manifest.toml", "__init__.py", "LICENSE"} <= names
+
+
+def test_it_holds_the_whole_package_and_nothing_else(extension: Path) -> None:
+    shipped = set(zipfile.ZipFile(extension).namelist()) - {"blender_manifest.toml", "LICENSE"}
+    package = {
+        path.relative_to(ROOT / ID).as_posix()
+        for path in (ROOT / ID).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
+    }
+    assert shipped == package
+
+
+def test_it_holds_the_bundled_models(extension: Path) -> None:
+    models = [name for name in zipfile.ZipFile(extension).namelist() if name.endswith(".safetensors")]
+    assert models
+    assert all(name.startswith("models/") for name in models)
+
+
+def test_blenders_validator_accepts_it(extension: Path) -> None:
+    from importlib.util import find_spec
+
+    spec = find_spec("bpy")
+    assert spec
+    assert spec.origin
+    tool = next(Path(spec.origin).parent.glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
+    run(tool, "validate", extension)
+
+
+@pytest.mark.slow
+def test_blender_installs_and_enables_it(extension: Path, tmp_path: Path) -> None:
+    output = run("-c", INSTALL, extension, resources=tmp_path)
+    assert f"INSTALLED {tmp_path}" in output
