@@ -81,9 +81,10 @@ class Water:
         photons = PHOTONS * floor
         bend_x, bend_y = self.landing(seconds, photons)
         grid = (torch.arange(photons, device=bend_x.device) + 0.5) / PHOTONS
-        light = torch.stack(
-            [_splat(grid + bend_x * (n * floor), grid[:, None] + bend_y * (n * floor), floor) for n in DISPERSION], 1
-        )
+        light = torch.empty(len(bend_x), len(DISPERSION), floor, floor, device=grid.device)
+        for clip, (x, y) in enumerate(zip(bend_x * floor, bend_y * floor, strict=True)):  # one at a time fits a cache
+            for channel, bend in enumerate(DISPERSION):
+                light[clip, channel] = _splat(grid + bend * x, grid[:, None] + bend * y, floor)
         return _blur(light / PHOTONS**2, self.blur)
 
 
@@ -94,19 +95,17 @@ def expose(irradiance: torch.Tensor) -> torch.Tensor:
 
 
 def _splat(x: torch.Tensor, y: torch.Tensor, size: int) -> torch.Tensor:
-    """Photons at x, y (B, P, P), in pixels, shared out among the four nearest pixels of a periodic (B, size, size)."""
+    """Photons at x, y (P, P), in pixels, each shared out among the four nearest of a periodic (size, size)."""
     x, y = x - 0.5, y - 0.5
     column, row = x.floor(), y.floor()
     right, below = x - column, y - row
     column, row = column.long() % size, row.long() % size
     next_column, next_row = (column + 1) % size, (row + 1) % size
-    clip = torch.arange(len(x), device=x.device)[:, None, None] * size**2
-    light = x.new_zeros(len(x) * size**2)
-    for line, share_y in ((row, 1 - below), (next_row, below)):
-        start = clip + line * size
+    light = x.new_zeros(size**2)
+    for line, share_y in ((row * size, 1 - below), (next_row * size, below)):
         for place, share_x in ((column, 1 - right), (next_column, right)):
-            light.scatter_add_(0, (start + place).flatten(), (share_x * share_y).flatten())
-    return light.view(len(x), size, size)
+            light.scatter_add_(0, (line + place).flatten(), (share_x * share_y).flatten())
+    return light.view(size, size)
 
 
 def _blur(light: torch.Tensor, width: torch.Tensor) -> torch.Tensor:
