@@ -24,7 +24,7 @@ def test_every_wave_runs_where_its_numbers_say(k_x: int, k_y: int) -> None:
 
 
 def test_film_averages_light_before_it_is_encoded() -> None:
-    def stripes(seconds: float, detail: int) -> torch.Tensor:
+    def stripes(_seconds: float, detail: int) -> torch.Tensor:
         return (torch.arange(detail) % 2).float().expand(1, 3, detail, detail) * 2
 
     clips = film(stripes, 2, 64, 24.0)
