@@ -110,6 +110,13 @@ class ModelFile:
     digest: str
     card: Card
 
+    def describe(self) -> dict[str, Any]:
+        """What a list of models tells, JSON-ready: all of the card but thumbnails and technicalities."""
+        card = asdict(self.card)
+        styles = [{key: value for key, value in style.items() if key != "thumbnail"} for style in card["styles"]]
+        chosen = {key: card[key] for key in ("name", "version", "author", "licence", "rights")}
+        return {**chosen, "path": str(self.path), "digest": self.digest, "styles": styles}
+
 
 def card_from_json(text: str, source: str) -> Card:
     """Parse and check a card; ``source`` names its file in errors.
