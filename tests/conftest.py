@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What holds for every test: no preferences, models or threads but its own."""
+"""What holds for every test: it has folders of its own and one thread, and no model but what it names."""
 
 import atexit
 import os
@@ -11,7 +11,8 @@ from hypothesis import settings
 # Before anything imports bpy or torch: both read these once.
 _resources = tempfile.mkdtemp(prefix="aigc-test-")
 atexit.register(shutil.rmtree, _resources, ignore_errors=True)
-os.environ["BLENDER_USER_RESOURCES"] = _resources
+os.environ["BLENDER_USER_RESOURCES"] = f"{_resources}/blender"
+os.environ["AIGC_HOME"] = f"{_resources}/aigc"
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.pop("AIGC_MODEL_PATH", None)
 
