@@ -12,6 +12,7 @@ from hypothesis import settings
 _resources = tempfile.mkdtemp(prefix="aigc-test-")
 atexit.register(shutil.rmtree, _resources, ignore_errors=True)
 os.environ["BLENDER_USER_RESOURCES"] = f"{_resources}/blender"
+os.mkdir(os.environ["BLENDER_USER_RESOURCES"])  # Blender ignores a folder that is not there
 os.environ["AIGC_HOME"] = f"{_resources}/aigc"
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.pop("AIGC_MODEL_PATH", None)

@@ -27,7 +27,12 @@ def run(*command: str | Path, resources: Path | None = None) -> str:
     """The output of a child process that must succeed."""
     env = os.environ | ({"BLENDER_USER_RESOURCES": str(resources)} if resources else {})
     done = subprocess.run(
-        [str(part) for part in (sys.executable, *command)], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+        [str(part) for part in (sys.executable, *command)],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
