@@ -5,15 +5,17 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 from hypothesis import settings
 
 # Before anything imports bpy or torch: both read these once.
-_resources = tempfile.mkdtemp(prefix="aigc-test-")
-atexit.register(shutil.rmtree, _resources, ignore_errors=True)
-os.environ["BLENDER_USER_RESOURCES"] = f"{_resources}/blender"
-os.mkdir(os.environ["BLENDER_USER_RESOURCES"])  # Blender ignores a folder that is not there
-os.environ["AIGC_HOME"] = f"{_resources}/aigc"
+_own = Path(tempfile.mkdtemp(prefix="aigc-test-"))
+atexit.register(shutil.rmtree, _own, ignore_errors=True)
+for _name in ("BLENDER_USER_RESOURCES", "AIGC_HOME"):
+    _folder = _own / _name.lower()
+    _folder.mkdir()  # Blender ignores a folder that is not there
+    os.environ[_name] = str(_folder)
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.pop("AIGC_MODEL_PATH", None)
 

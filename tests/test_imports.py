@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "worker.protocol": {"errors"},
     "worker.server": MODELS | {"produce", "generator", "sequence", "worker.protocol"},
     "__main__": {"cli"},
-    "cli": MODELS | {"produce", "generator", "sequence"},
+    "cli": MODELS | {"produce", "generator", "sequence", "runtime"},
     "produce": MODELS | {"generator", "sequence"},
     "generator": BASE,
     "sequence": BASE,
