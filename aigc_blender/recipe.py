@@ -202,8 +202,11 @@ def parse_fps(value: object) -> Fraction:
     Raises:
         RecipeError: it is neither.
     """
+    text = str(value)
     try:
-        return Fraction(str(value))
+        if len(text) > 32 or "e" in text.lower():  # 1e999999999 would be worked out digit by digit
+            raise ValueError(text)
+        return Fraction(text)
     except (ValueError, ZeroDivisionError):
         raise RecipeError(f"Frame rate {value!r} is not a number; write 24 or 24000/1001.") from None
 
