@@ -35,17 +35,25 @@ def _parser() -> argparse.ArgumentParser:
     fit = commands.add_parser("fit", help="train a model and write its file")
     fit.add_argument("footage", nargs="*", type=Path, help="video files of one style")
     fit.add_argument("--procedural", action="store_true", help="train on footage rendered by the project itself")
-    fit.add_argument("--style", help="name of the style; with --procedural, elements by name, separated by commas (default: all)")
-    fit.add_argument("--size", type=int, default=64, help="pixels a side of a training clip: 32, 64 or 128 (default: 64)")
+    fit.add_argument(
+        "--style", help="name of the style; with --procedural, elements by name, separated by commas (default: all)"
+    )
+    fit.add_argument(
+        "--size", type=int, default=64, help="pixels a side of a training clip: 32, 64 or 128 (default: 64)"
+    )
     fit.add_argument("--minutes", type=float, help="end after this time")
-    fit.add_argument("--steps", type=int, default=5000, help="end after this many steps in all; schedules span them (default: 5000)")
+    fit.add_argument(
+        "--steps", type=int, default=5000, help="end after this many steps in all; schedules span them (default: 5000)"
+    )
     fit.add_argument("--objective", choices=("relativistic", "nonsaturating", "minimax"), default="relativistic")
     fit.add_argument("--batch", type=int, default=8, help="clips a step (default: 8)")
     fit.add_argument("--clips", type=int, default=64, help="procedural clips rendered an element (default: 64)")
     fit.add_argument("--seed", type=int, default=0)
     fit.add_argument("--name", default="Untitled", help="name of the model")
     fit.add_argument("--device", default="auto", help="auto, cpu, cuda, mps or xpu (default: auto)")
-    fit.add_argument("--cache", type=Path, default=Path("runs/footage"), help="folder of rendered footage (default: runs/footage)")
+    fit.add_argument(
+        "--cache", type=Path, default=Path("runs/footage"), help="folder of rendered footage (default: runs/footage)"
+    )
     fit.add_argument("--out", type=Path, required=True, help="model file to write (.safetensors)")
     fit.set_defaults(run=_fit)
     return parser
@@ -75,7 +83,13 @@ def _fit(arguments: argparse.Namespace) -> int:
                 raise TrainingError(f"Element {name!r} is not known; choose from {', '.join(ELEMENTS)}.")
         heights = [arguments.size * factor for factor in HEIGHTS]
         footage = render_footage(
-            arguments.cache, names, clips=arguments.clips, frames=frames, heights=heights, seed=arguments.seed, device=device
+            arguments.cache,
+            names,
+            clips=arguments.clips,
+            frames=frames,
+            heights=heights,
+            seed=arguments.seed,
+            device=device,
         )
         label = Label(arguments.name, "The AIGC contributors", BUNDLED_LICENCE, BUNDLED_RIGHTS)
     else:

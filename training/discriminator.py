@@ -53,20 +53,28 @@ class Discriminator(nn.Module):
         super().__init__()
         self.shape = shape
         if shape.size != 4 * 2 ** (len(shape.channels) - 1):
-            raise ValueError(f"{len(shape.channels)} levels of channels need clips of {4 * 2 ** (len(shape.channels) - 1)} pixels")
+            raise ValueError(
+                f"{len(shape.channels)} levels of channels need clips of {4 * 2 ** (len(shape.channels) - 1)} pixels"
+            )
         self.stem = _convolution(shape.frames * CHANNELS + 2, shape.channels[0], 3)
         self.blocks = nn.ModuleList([_Down(a, b) for a, b in zip(shape.channels, shape.channels[1:], strict=False)])
         last = shape.channels[-1]
         self.summary = nn.Linear(last * 16, last)
         self.score = nn.Linear(last, 1)
         self.style = nn.Embedding(shape.styles, last)
-        self.claim = nn.Sequential(nn.Linear(last + shape.styles * max(shape.controls, 1) + 2, last), nn.LeakyReLU(SLOPE), nn.Linear(last, last))
+        self.claim = nn.Sequential(
+            nn.Linear(last + shape.styles * max(shape.controls, 1) + 2, last),
+            nn.LeakyReLU(SLOPE),
+            nn.Linear(last, last),
+        )
 
     def forward(self, clips: Tensor, claim: Claim) -> Tensor:
         """Scores (N,) of clips (N, F, H, W, 4) of premultiplied RGBA in -1..1."""
         n, frames, height, width, channels = clips.shape
         x = clips.permute(0, 1, 4, 2, 3).reshape(n, frames * channels, height, width)
-        x = torch.cat([x, _positions(claim.placement, height, width)], dim=1).contiguous(memory_format=torch.channels_last)
+        x = torch.cat([x, _positions(claim.placement, height, width)], dim=1).contiguous(
+            memory_format=torch.channels_last
+        )
         x = self.stem(x)
         for block in self.blocks:
             x = block(x)

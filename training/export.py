@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,14 @@ class Label:
     name: str
     author: str = ""
     licence: str = ""
-    rights: Rights = Rights()
+    rights: Rights = field(default_factory=Rights)
 
 
 def build_model(
     network: Generator, styles: Sequence[Style], label: Label, training: Mapping[str, Any], path: Path = Path("unsaved")
 ) -> Model:
     """The network as a model in memory, rounded to half precision as its file will hold it, with thumbnails."""
-    rounded = copy.deepcopy(network).cpu().requires_grad_(False).eval()
+    rounded = copy.deepcopy(network).cpu().requires_grad_(requires_grad=False).eval()
     for parameter in rounded.parameters():
         parameter.copy_(parameter.half().float())
     card = Card(

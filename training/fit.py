@@ -69,7 +69,9 @@ def fit(
     for source in footage:
         if source.frames < (config.frames - 1) * max(config.strides) + 1:
             needed = (config.frames - 1) * max(config.strides) + 1
-            raise TrainingError(f"Style {source.style.name}: its clips have {source.frames} frames, {needed} are needed; add longer shots.")
+            raise TrainingError(
+                f"Style {source.style.name}: its clips have {source.frames} frames, {needed} are needed; add longer shots."
+            )
     architecture = Architecture(styles=len(footage), controls=max(1, *(len(f.style.controls) for f in footage)))
     trainer = Trainer(config, architecture, footage, device)
     folder = out.with_name(out.name + ".run")
@@ -85,18 +87,31 @@ def fit(
         return seconds_before + time.monotonic() - started
 
     def history() -> dict[str, Any]:
-        return {"config": asdict(config), "steps": trainer.steps, "clips": trainer.clips, "hours": round(spent() / 3600, 3), "device": str(device)}
+        return {
+            "config": asdict(config),
+            "steps": trainer.steps,
+            "clips": trainer.clips,
+            "hours": round(spent() / 3600, 3),
+            "device": str(device),
+        }
 
     def save() -> None:
         save_state(folder / "state.pt", trainer)
-        (folder / "progress.json").write_text(json.dumps({"styles": [f.style.name for f in footage], "seconds": spent()}))
+        (folder / "progress.json").write_text(
+            json.dumps({"styles": [f.style.name for f in footage], "seconds": spent()})
+        )
 
-    with (folder / "events.jsonl").open("a", buffering=1) as events, tqdm(total=limits.steps, initial=first_step, unit="step") as bar:
+    with (
+        (folder / "events.jsonl").open("a", buffering=1) as events,
+        tqdm(total=limits.steps, initial=first_step, unit="step") as bar,
+    ):
         while trainer.steps < limits.steps and time.monotonic() < deadline and not stop.requested:
             try:
                 losses = trainer.step()
             except NotFiniteError as error:
-                raise TrainingError(f"Step {trainer.steps}: {error}; run again from {folder} with a lower rate or a higher gamma.") from None
+                raise TrainingError(
+                    f"Step {trainer.steps}: {error}; run again from {folder} with a lower rate or a higher gamma."
+                ) from None
             bar.update()
             if trainer.steps % intervals.log == 0 or trainer.steps == first_step + 1:
                 bar.set_postfix({name: f"{value:.3g}" for name, value in losses.items()})

@@ -29,11 +29,19 @@ def classifier_loss(real: Tensor, fake: Tensor) -> Tensor:
     return (softplus(-real) + softplus(fake)).mean()
 
 
+def _saturating(_real: Tensor, fake: Tensor) -> Tensor:
+    return -softplus(fake).mean()
+
+
+def _nonsaturating(_real: Tensor, fake: Tensor) -> Tensor:
+    return softplus(-fake).mean()
+
+
 OBJECTIVES = {
     # The textbook game: the generator minimises the same value.
-    "minimax": Objective(classifier_loss, lambda real, fake: -softplus(fake).mean()),
+    "minimax": Objective(classifier_loss, _saturating),
     # The same discriminator; the generator maximises E[log D(G(z))], whose gradient does not vanish.
-    "nonsaturating": Objective(classifier_loss, lambda real, fake: softplus(-fake).mean()),
+    "nonsaturating": Objective(classifier_loss, _nonsaturating),
     # Jolicoeur-Martineau 2019, as used by Huang et al. 2024 (R3GAN): which of a pair is more real?
     "relativistic": Objective(
         lambda real, fake: softplus(fake - real).mean(),

@@ -62,7 +62,7 @@ class Trainer:
         self.generator = Generator(architecture).to(self.device)
         self.average = Generator(architecture).to(self.device)
         self.average.load_state_dict(self.generator.state_dict())
-        self.average.requires_grad_(False)
+        self.average.requires_grad_(requires_grad=False)
         levels = int(math.log2(config.size // 4)) + 1
         channels = (32, 64, 96, 128, 128, 128)[:levels]
         self.discriminator = Discriminator(
@@ -114,18 +114,20 @@ class Trainer:
         _update(self.discriminator_optimiser, loss)
 
         # 5. Update the generator, and its average.
-        self.discriminator.requires_grad_(False)
+        self.discriminator.requires_grad_(requires_grad=False)
         with torch.no_grad():
             real_scores = self._score(real.clips, real)
         loss = self.objective.generator(real_scores, self._score(fake, real))
         losses["generator"] = loss.item()
         _update(self.generator_optimiser, loss)
-        self.discriminator.requires_grad_(True)
+        self.discriminator.requires_grad_(requires_grad=True)
         self.steps += 1
         self._average()
         return losses
 
-    def generate(self, network: Generator, seeds: Tensor, real: Batch, instants: Sequence[float], offset: tuple[int, int]) -> Tensor:
+    def generate(
+        self, network: Generator, seeds: Tensor, real: Batch, instants: Sequence[float], offset: tuple[int, int]
+    ) -> Tensor:
         """Clips of what ``real`` shows, in a window that starts ``offset`` (rows, columns) finest trunk cells from the field's origin.
 
         Returns (N, F, size, size, 4), opaque where the style is.
@@ -137,7 +139,11 @@ class Trainer:
         shift = torch.tensor([offset[1] * finest, offset[0] * finest], device=placement.base.device)
         moved = type(placement)(placement.base + shift, placement.height, placement.anchored)
         # A crop that is a whole period wraps in both members of the pair.
-        periods = (torch.zeros_like(real.period_x), real.period_y // architecture.cell, real.period_x // architecture.cell)
+        periods = (
+            torch.zeros_like(real.period_x),
+            real.period_y // architecture.cell,
+            real.period_x // architecture.cell,
+        )
         w = network.mapping(latent(seeds, architecture.latent), real.claim.style, real.claim.controls, placement.height)
         rows, columns = ((o, o + cells) for o in offset)
         clips = network(seeds, w, instants, rows, columns, Wrap(*periods), moved)
@@ -191,7 +197,9 @@ class Trainer:
             mean.lerp_(value, 1 - keep)
 
 
-def draw_window(rng: np.random.Generator, architecture: Architecture, frames: int, stride: int) -> tuple[list[float], tuple[int, int]]:
+def draw_window(
+    rng: np.random.Generator, architecture: Architecture, frames: int, stride: int
+) -> tuple[list[float], tuple[int, int]]:
     """Model times of a clip at a random instant and a random offset within the lattice, in finest trunk cells."""
     phase = float(rng.random() * architecture.knot)
     across = architecture.cell // architecture.trunk[-1].stride
@@ -214,8 +222,8 @@ def save_state(path: Path, trainer: Trainer) -> None:
         file.flush()
         os.fsync(file.fileno())
     if path.exists():
-        os.replace(path, path.with_name(path.name + ".previous"))
-    os.replace(temporary, path)
+        path.replace(path.with_name(path.name + ".previous"))
+    temporary.replace(path)
 
 
 def load_state(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ us would kill the process), and every tensor is checked against the card before 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from dataclasses import dataclass
@@ -57,14 +58,17 @@ def save_model(path: Path, card: Card, network: Generator, dtype: torch.dtype = 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ModelError(f"{path}: cannot be written ({error.strerror}); choose another folder or free some space.") from None
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise ModelError(
+            f"{path}: cannot be written ({error.strerror}); choose another folder or free some space."
+        ) from None
 
 
 def load_model(path: Path) -> Model:
@@ -76,13 +80,17 @@ def load_model(path: Path) -> Model:
     data = read_model_bytes(path)
     header, card = parse_header(data, str(path))
     if card.generator != GENERATOR_VERSION:
-        raise ModelError(f"{path}: made for generator version {card.generator}, this add-on has {GENERATOR_VERSION}; update the add-on.")
+        raise ModelError(
+            f"{path}: made for generator version {card.generator}, this add-on has {GENERATOR_VERSION}; update the add-on."
+        )
     try:
         architecture = architecture_from_dict(card.architecture)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: its architecture is not valid ({error}); take another copy of the file.") from None
     if architecture.styles != len(card.styles) or any(len(s.controls) > architecture.controls for s in card.styles):
-        raise ModelError(f"{path}: its card and its architecture disagree about styles or controls; take another copy of the file.")
+        raise ModelError(
+            f"{path}: its card and its architecture disagree about styles or controls; take another copy of the file."
+        )
     if flop_per_pixel(architecture, 32) > MAX_FLOP_PER_PIXEL:
         raise ModelError(f"{path}: costs more arithmetic a pixel than this add-on permits; choose a smaller model.")
     with torch.device("meta"):
@@ -96,14 +104,16 @@ def load_model(path: Path) -> Model:
         if not torch.isfinite(tensor).all():
             raise ModelError(f"{path}: tensor {name} holds numbers that are not finite; take another copy of the file.")
     network.load_state_dict(tensors, assign=True)
-    network.requires_grad_(False).eval()
+    network.requires_grad_(requires_grad=False).eval()
     return Model(ModelFile(path, hashlib.sha256(data).hexdigest(), card), network)
 
 
 def _check_tensors(header: dict[str, object], network: Generator, path: Path) -> None:
     expected = network.state_dict()
     if missing := sorted(set(expected) ^ set(header)):
-        raise ModelError(f"{path}: its tensors are not those its card states ({missing[0]}); take another copy of the file.")
+        raise ModelError(
+            f"{path}: its tensors are not those its card states ({missing[0]}); take another copy of the file."
+        )
     for name, tensor in expected.items():
         entry = header[name]
         if (
@@ -112,4 +122,6 @@ def _check_tensors(header: dict[str, object], network: Generator, path: Path) ->
             or not isinstance(entry.get("dtype"), str)
             or entry["dtype"] not in _STORED
         ):
-            raise ModelError(f"{path}: tensor {name} has another shape or type than its card states; take another copy of the file.")
+            raise ModelError(
+                f"{path}: tensor {name} has another shape or type than its card states; take another copy of the file."
+            )

@@ -11,10 +11,10 @@ def trunk_flop(architecture: Architecture, out: Window) -> int:
     """Floating-point operations of the trunk's 3x3 convolutions for a window of its finest level."""
     total = 0
     for level in reversed(architecture.trunk):
-        between = out.before_convolution(False)
+        between = out.before_convolution(in_time=False)
         square = level.channels**2 * 2 * 9
         total += out.cells * square + between.cells * square * 3
-        out = between.before_convolution(True).before_upsampling()
+        out = between.before_convolution(in_time=True).before_upsampling()
     return total
 
 

@@ -43,8 +43,10 @@ def noise(seeds: Tensor, level: int, channels: int, knots: Tensor, rows: Tensor,
         seeds: (N,) int64, one field each, 0..2**32-1.
         level: index of the level, 0 the coarsest.
         channels: number of noise channels C.
-        knots, rows, columns: (N, T), (N, H), (N, W) int64 lattice indices of any sign. Equal indices
-            give equal noise, so a caller wraps an axis by reducing them modulo its period.
+        knots: (N, T) int64 lattice indices of any sign; equal ones give equal noise, so a caller wraps an
+            axis by reducing its indices modulo the period.
+        rows: (N, H) likewise.
+        columns: (N, W) likewise.
 
     Returns:
         (N, T, H, W, C) float32 on the device of ``seeds``.

@@ -130,7 +130,9 @@ class Modulated(nn.Module):
         """``gain`` scales the initial weights: small ones start a residual branch near zero."""
         super().__init__()
         self.taps = taps
-        self.weight = nn.Parameter(torch.randn(outputs, taps * inputs, 3, 3) * gain * math.sqrt(2 / (9 * taps * inputs)))
+        self.weight = nn.Parameter(
+            torch.randn(outputs, taps * inputs, 3, 3) * gain * math.sqrt(2 / (9 * taps * inputs))
+        )
         self.scale = nn.Linear(width, inputs)
         self.bias = nn.Linear(width, outputs)
         for layer in (self.scale, self.bias):
@@ -165,7 +167,7 @@ class Block(nn.Module):
 
     def before(self, window: Window) -> Window:
         """The window read to give ``window``."""
-        return window.before_convolution(False).before_convolution(self.in_time)
+        return window.before_convolution(in_time=False).before_convolution(self.in_time)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """(N, T, H, W, C) -> (N, T or T - 2, H - 4, W - 4, C')."""
@@ -201,13 +203,17 @@ class Generator(nn.Module):
                 weight.copy_(weight[:: HEAD_STRIDE**2].repeat_interleave(HEAD_STRIDE**2, dim=0))
 
     def mapping(self, z: Tensor, style: Tensor, controls: Tensor, height: Tensor) -> Tensor:
-        """w of N recipes.
+        """The style vector w of N recipes.
 
         Args:
-            z: (N, latent) latent. style: (N,) int64 index. controls: (N, slots) in 0..1.
+            z: (N, latent) latent.
+            style: (N,) int64 index.
+            controls: (N, slots) in 0..1.
             height: (N,) element height in pixels, within the trained range.
         """
-        condition = self.style[style] + torch.einsum("nc,ncw->nw", controls * 2 - 1, self.control[style][:, : controls.shape[1]])
+        condition = self.style[style] + torch.einsum(
+            "nc,ncw->nw", controls * 2 - 1, self.control[style][:, : controls.shape[1]]
+        )
         w = torch.cat([condition, z, torch.log2(height / BASE_HEIGHT)[:, None]], dim=1)
         for layer in self.mapping_layers:
             w = functional.leaky_relu(layer(w), SLOPE)
@@ -258,7 +264,14 @@ class Generator(nn.Module):
         return _cells(functional.pixel_shuffle(_planes(x), HEAD_STRIDE), n)
 
     def forward(
-        self, seeds: Tensor, w: Tensor, instants: Sequence[float], rows: Span, columns: Span, wrap: Wrap, placement: Placement
+        self,
+        seeds: Tensor,
+        w: Tensor,
+        instants: Sequence[float],
+        rows: Span,
+        columns: Span,
+        wrap: Wrap,
+        placement: Placement,
     ) -> Tensor:
         """Clips of N fields at common instants (model time), on spans of finest trunk cells.
 
@@ -281,7 +294,7 @@ class Generator(nn.Module):
             distance = (signed / placement.height[:, None]).clamp(-1.0, 1.5)
             hats = [(1 - (distance - c).abs() * 4).clamp(min=0) for c in POSITION_CENTRES]
             planes.append(torch.stack([distance, *hats], dim=2) * placement.anchored[:, axis, None, None])
-        weight = self.position[index].weight
+        weight = self.get_parameter(f"position.{index}.weight")
         across = functional.linear(planes[0], weight[:, :POSITION_FEATURES])
         upward = functional.linear(planes[1], weight[:, POSITION_FEATURES:])
         plane = across[:, None, None, :] + upward[:, None, :, None]

@@ -95,7 +95,7 @@ def resolve_device(name: str = "auto") -> torch.device:
     present = available_devices()
     if name == "auto":
         return torch.device(present[0])
-    if name.split(":")[0] not in present:
+    if name.partition(":")[0] not in present:
         raise DeviceError(f"Device {name!r} is not available here; choose {' or '.join(present)}.")
     return torch.device(name)
 
@@ -188,11 +188,15 @@ class Sampler:
             ),
         )
 
-    def _run(self, job: _Job, numbers: Sequence[int], on_block: Callable[[float], None]) -> Generator[tuple[int, Frame], None, None]:
+    def _run(
+        self, job: _Job, numbers: Sequence[int], on_block: Callable[[float], None]
+    ) -> Generator[tuple[int, Frame], None, None]:
         groups = self._groups(job, numbers)
         blocks = self._spatial_blocks(job)
         flight: deque[_Group] = deque()
-        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="aigc-block", initializer=torch.set_num_threads, initargs=(1,))
+        pool = ThreadPoolExecutor(
+            self.threads, thread_name_prefix="aigc-block", initializer=torch.set_num_threads, initargs=(1,)
+        )
         try:
             for group in groups:
                 group.pending = [pool.submit(self._draw, job, group, row, column) for row, column in blocks]

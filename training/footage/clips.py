@@ -48,14 +48,24 @@ class Batch:
 
 
 def draw_batch(
-    footage: Sequence[Footage], rng: np.random.Generator, batch: int, frames: int, size: int, stride: int, device: torch.device
+    footage: Sequence[Footage],
+    rng: np.random.Generator,
+    batch: int,
+    frames: int,
+    size: int,
+    stride: int,
+    device: torch.device,
 ) -> Batch:
     """Random crops in space and time, styles and element heights equally likely."""
-    slots = max(1, max(len(f.style.controls) for f in footage))
+    slots = max(1, *(len(f.style.controls) for f in footage))
     clips = np.empty((batch, frames, size, size, 4), np.uint8)
     styles = rng.integers(len(footage), size=batch)
     controls = np.zeros((batch, slots), np.float32)
-    heights, bases, periods = np.zeros(batch, np.float32), np.zeros((batch, 2), np.float32), np.zeros((batch, 2), np.int64)
+    heights, bases, periods = (
+        np.zeros(batch, np.float32),
+        np.zeros((batch, 2), np.float32),
+        np.zeros((batch, 2), np.int64),
+    )
     for n, index in enumerate(styles):
         source = footage[index]
         height = int(rng.choice(sorted(source.scales)))
