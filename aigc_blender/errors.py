@@ -50,6 +50,13 @@ class RuntimeMissingError(AigcError):
     exit_code = 2
 
 
+class SceneError(AigcError):
+    """An object, material or camera that cannot take what was to be placed on it."""
+
+    code = "scene"
+    exit_code = 2
+
+
 class WorkerError(AigcError):
     """The worker ended or answered out of turn."""
 

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What differs between Blender 4.5 and 5.x, in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy_extras import anim_utils
+
+
+def fcurves(block: Any) -> list[Any]:
+    """The F-curves that animate a data-block (bpy.types.FCurve); actions have slots from 4.4 on, and nothing else in 5.0."""
+    animation = block.animation_data
+    if animation is None or animation.action is None:
+        return []
+    bag = anim_utils.action_get_channelbag_for_slot(animation.action, animation.action_slot)
+    return list(bag.fcurves) if bag else []
+
+
+def use_nodes(block: Any) -> bool:
+    """Give a material its node tree; True where that was switched on now (5.0 always has one)."""
+    if bpy.app.version >= (5, 0, 0) or block.use_nodes:
+        return False
+    block.use_nodes = True
+    return True
+
+
+def stop_using_nodes(block: Any) -> None:
+    """Undo `use_nodes`."""
+    block.node_tree.nodes.clear()
+    block.use_nodes = False

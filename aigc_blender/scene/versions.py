@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where frames go: a new ``//aigc/<item>/v001`` for each Generate."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import bpy
+
+from ..errors import SequenceError
+
+_VERSION = re.compile(r"v(\d{3,})")
+
+
+def output_root() -> tuple[Path, str | None]:
+    """The folder above all items' folders and, where it is not beside the .blend, a warning that says so."""
+    if bpy.data.filepath:
+        return Path(bpy.path.abspath("//aigc")), None
+    package = __package__.removesuffix(".scene")
+    if package.startswith("bl_ext."):
+        user = bpy.utils.extension_path_user(package, path="unsaved", create=True)
+    else:
+        user = bpy.utils.user_resource("DATAFILES", path="aigc_blender/unsaved", create=True)
+    return Path(
+        user
+    ), f"The .blend is not saved, so the frames go to {user}; save it and generate again to keep them together."
+
+
+def file_name(name: str) -> str:
+    """An item's name as the name of files and folders on any system."""
+    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "element"
+
+
+def allocate(root: Path, name: str) -> Path:
+    """A new version folder, made here and by nobody else.
+
+    Raises:
+        SequenceError: the folder cannot be written to.
+    """
+    folder = root / file_name(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = [int(m[1]) for path in folder.iterdir() if (m := _VERSION.fullmatch(path.name))]
+        version = max(taken, default=0) + 1
+        while True:
+            try:
+                (folder / f"v{version:03d}").mkdir()
+            except FileExistsError:
+                version += 1
+            else:
+                return folder / f"v{version:03d}"
+    except OSError as error:
+        raise SequenceError(
+            f"{folder}: no version folder can be made ({error.strerror}); check its permissions and free space."
+        ) from None
