@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finding models: by folder, by style, by digest; a bad file beside them hurts nobody."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from aigc_blender.errors import ModelError, RecipeError
+from aigc_blender.library import BUNDLED, find_models, model_by_digest, model_folders
+from tests.models import tiny_model
+
+
+def test_folders_are_searched_bundled_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIGC_MODEL_PATH", os.pathsep.join([str(tmp_path), "", str(tmp_path / "none")]))
+    extra = tmp_path / "extra"
+    assert model_folders([extra]) == [BUNDLED, extra, tmp_path, tmp_path / "none"]
+
+
+def test_models_are_found_once_and_faults_are_told(tmp_path: Path) -> None:
+    first = tiny_model(tmp_path, seed=1, name="a")
+    (tmp_path / "copy.safetensors").write_bytes(first.read_bytes())
+    tiny_model(tmp_path, seed=2, name="b")
+    (tmp_path / "broken.safetensors").write_bytes(b"nonsense")
+    bundled = len(find_models()[0])
+    models, faults = find_models([tmp_path])
+    assert [m.path.name for m in models[bundled:]] == ["a.safetensors", "b.safetensors"]
+    assert len(faults) == 1
+    assert "broken.safetensors" in str(faults[0])
+
+
+def test_a_digest_finds_its_model_and_no_other(tmp_path: Path) -> None:
+    tiny_model(tmp_path, seed=1)
+    model = find_models([tmp_path])[0][-1]
+    assert model_by_digest(model.digest, [tmp_path]).path == model.path
+    with pytest.raises(ModelError, match="0000"):
+        model_by_digest("0" * 64, [tmp_path])
+
+
+def test_an_unknown_style_names_those_there_are(tmp_path: Path) -> None:
+    from aigc_blender.library import model_for_style
+
+    tiny_model(tmp_path)
+    assert model_for_style("caustics", [tmp_path]).card.style("caustics")
+    with pytest.raises(RecipeError, match="fire"):
+        model_for_style("jelly", [tmp_path])

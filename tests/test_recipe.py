@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Recipes: JSON there and back, refusals that name the thing, digests that change when pixels do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aigc_blender.card import Control, Style
+from aigc_blender.errors import RecipeError
+from aigc_blender.recipe import MAX_SIZE, Recipe, Track, check_style, recipe_from_dict, recipe_from_json
+
+FIRE = Style("fire", anchored=("y",), controls=(Control("height", 0.6), Control("wind", 0.25)))
+SEA = Style("sea")
+
+numbers = st.floats(0, 1)
+tracks = st.builds(
+    lambda first, values: Track(first, tuple(values)), st.integers(-100, 100), st.lists(numbers, min_size=1, max_size=8)
+)
+recipes = st.builds(
+    Recipe,
+    style=st.sampled_from(["fire", "sea"]),
+    model=st.text("0123456789abcdef", max_size=64),
+    seed=st.integers(0, 2**32 - 1),
+    width=st.integers(1, MAX_SIZE),
+    height=st.integers(1, MAX_SIZE),
+    fps=st.fractions(Fraction(1, 10), 1000, max_denominator=1001),
+    loop=st.none() | st.integers(1, 10_000),
+    tile=st.sampled_from(["", "x", "y", "xy"]),
+    element_height=st.none() | st.integers(1, MAX_SIZE),
+    origin=st.tuples(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6)),
+    controls=st.dictionaries(st.sampled_from(["height", "wind"]), numbers | tracks),
+)
+
+
+@given(recipes)
+def test_json_there_and_back(recipe: Recipe) -> None:
+    assert recipe_from_json(recipe.to_json()) == recipe
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"size": [0, 64]}, "width 0"),
+        ({"size": [64, MAX_SIZE + 1]}, str(MAX_SIZE)),
+        ({"size": [64]}, "recipe"),
+        ({"size": "64x64"}, "recipe"),
+        ({"loop": 0}, "Loop 0"),
+        ({"loop": 2.5}, "2.5"),
+        ({"seed": -1}, "Seed -1"),
+        ({"seed": 2**32}, "Seed"),
+        ({"seed": True}, "True"),
+        ({"fps": 0}, "Frame rate 0"),
+        ({"fps": "fast"}, "fast"),
+        ({"fps": "1/0"}, "1/0"),
+        ({"tile": "z"}, "'z'"),
+        ({"tile": 3}, "tile"),
+        ({"controls": {"height": 1.01}}, "height"),
+        ({"controls": {"height": float("nan")}}, "height"),
+        ({"controls": {"height": "tall"}}, "tall"),
+        ({"controls": {"height": {"first": 1, "values": []}}}, "no values"),
+        ({"controls": {"height": {"first": 1, "values": [0.5, 7]}}}, "height"),
+        ({"controls": ["height"]}, "recipe"),
+        ({"generator": 99}, "99"),
+        ({"origin": [1]}, "recipe"),
+        ({"colour": "blue"}, "colour"),
+        ({"style": 5}, "style"),
+    ],
+)
+def test_a_value_out_of_bounds_is_named(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(RecipeError) as refusal:
+        recipe_from_dict({"style": "fire", **change})
+    assert named in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "3", "[" * 100_000, '{"seed": 1}'])
+def test_what_is_no_recipe_is_refused(text: str) -> None:
+    with pytest.raises(RecipeError):
+        recipe_from_json(text)
+
+
+def test_controls_fill_in_defaults_in_the_cards_order() -> None:
+    assert Recipe("fire").controls_at(1, FIRE) == (0.6, 0.25)
+    assert Recipe("fire", controls={"wind": 1.0}).controls_at(1, FIRE) == (0.6, 1.0)
+
+
+@given(tracks, st.integers(-200, 200))
+def test_a_track_holds_at_both_ends(track: Track, frame: int) -> None:
+    last = track.first + len(track.values) - 1
+    assert track.at(frame) == track.values[min(max(frame, track.first), last) - track.first]
+
+
+@given(st.integers(-300, 300), st.integers(1, 60), tracks)
+def test_controls_repeat_with_the_loop(frame: int, period: int, track: Track) -> None:
+    recipe = Recipe("fire", loop=period, controls={"height": track})
+    assert recipe.controls_at(frame, FIRE) == recipe.controls_at(frame + period, FIRE)
+
+
+@given(recipes, st.integers(0, 500))
+def test_a_frames_digest_changes_with_what_it_depends_on(recipe: Recipe, frame: int) -> None:
+    digest = recipe.frame_digest(frame, "png")
+    assert digest == recipe_from_json(recipe.to_json()).frame_digest(frame, "png")
+    assert digest != recipe.frame_digest(frame, "exr")
+    assert digest != recipe.frame_digest(frame + 1, "png")
+    assert digest != replace(recipe, seed=recipe.seed ^ 1).frame_digest(frame, "png")
+    assert digest != replace(recipe, model=recipe.model + "0").frame_digest(frame, "png")
+
+
+def test_a_late_keyframe_leaves_earlier_frames_valid() -> None:
+    before = Recipe("fire", controls={"height": Track(1, (0.1, 0.2, 0.3))})
+    after = Recipe("fire", controls={"height": Track(1, (0.1, 0.2, 0.9))})
+    assert before.frame_digest(2, "png") == after.frame_digest(2, "png")
+    assert before.frame_digest(3, "png") != after.frame_digest(3, "png")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "style", "named"),
+    [
+        (Recipe("fire", controls={"depth": 0.5}), FIRE, ["depth", "height", "wind"]),
+        (Recipe("sea", controls={"depth": 0.5}), SEA, ["depth", "none"]),
+        (Recipe("fire", tile="y", height=64), FIRE, ["y", "tile x only"]),
+        (Recipe("sea", tile="x", width=100), SEA, ["100", "96 or 128"]),
+        (Recipe("sea", tile="x", width=10), SEA, ["10", "32"]),
+        (Recipe("sea", tile="xy", width=64, height=65), SEA, ["65", "64 or 96"]),
+    ],
+)
+def test_a_style_refuses_what_it_cannot_draw(recipe: Recipe, style: Style, named: list[str]) -> None:
+    with pytest.raises(RecipeError) as refusal:
+        check_style(recipe, style, cell=32)
+    assert all(word in str(refusal.value) for word in named)
+
+
+def test_what_a_style_can_draw_passes() -> None:
+    check_style(Recipe("fire", tile="x", width=96, height=50, controls={"wind": 1.0}), FIRE, cell=32)
+    check_style(Recipe("sea", tile="xy", width=96, height=64), SEA, cell=32)
+
+
+def test_json_is_plain() -> None:
+    raw = json.loads(Recipe("fire", controls={"height": Track(3, (0.5, 0.25))}).to_json())
+    assert raw["controls"]["height"] == {"first": 3, "values": [0.5, 0.25]}
+    assert raw["fps"] == "24"

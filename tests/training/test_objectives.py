@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Objectives: their value where the optimum is known, the signs of their gradients, penalties against finite differences."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from training.objectives import OBJECTIVES, gradient_penalty
+
+
+def test_the_minimax_value_at_the_optimum_is_minus_log_4() -> None:
+    """Two equal densities: the best discriminator cannot tell them apart and answers one half everywhere."""
+    scores = torch.zeros(100)
+    assert OBJECTIVES["minimax"].discriminator(scores, scores).item() == pytest.approx(math.log(4))
+
+
+def test_the_best_discriminator_is_the_log_density_ratio() -> None:
+    """On two Gaussians the loss is least at log p/q, and is log 4 minus twice the Jensen-Shannon divergence there."""
+    x = torch.linspace(-8, 8, 4001, dtype=torch.float64)
+    p, q = (torch.exp(-((x - m) ** 2) / 2) / math.sqrt(2 * math.pi) for m in (-0.5, 0.5))
+    step = float(x[1] - x[0])
+
+    def loss(scores: Tensor) -> float:
+        softplus = torch.nn.functional.softplus
+        return float(((p * softplus(-scores)) + (q * softplus(scores))).sum() * step)
+
+    ratio = torch.log(p / q)
+    mean = (p + q) / 2
+    divergence = float((p * torch.log(p / mean) + q * torch.log(q / mean)).sum() * step) / 2
+    assert loss(ratio) == pytest.approx(math.log(4) - 2 * divergence, abs=1e-6)
+    # The objective itself, on samples of both.
+    draws = torch.Generator().manual_seed(0)
+    real = torch.randn(200_000, generator=draws, dtype=torch.float64) - 0.5
+    fake = torch.randn(200_000, generator=draws, dtype=torch.float64) + 0.5
+    sampled = OBJECTIVES["minimax"].discriminator(-real, -fake).item()  # log p/q of these two is -x
+    assert sampled == pytest.approx(loss(ratio), abs=5e-3)
+    for worse in (ratio * 0.5, ratio * 1.5, ratio + 0.3):
+        assert loss(worse) > loss(ratio)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_gradients_pull_the_right_way(name: str) -> None:
+    real, fake = torch.tensor([0.3], requires_grad=True), torch.tensor([-0.2], requires_grad=True)
+    by_real, by_fake = torch.autograd.grad(OBJECTIVES[name].discriminator(real, fake), [real, fake])
+    assert by_real < 0 < by_fake  # the discriminator raises real scores and lowers fake ones
+    (by_fake,) = torch.autograd.grad(OBJECTIVES[name].generator(real, fake), [fake])
+    assert by_fake < 0  # the generator raises fake ones
+
+
+def test_only_minimax_starves_a_generator_that_is_seen_through() -> None:
+    def pull(name: str) -> float:
+        fake = torch.tensor([-20.0], requires_grad=True)
+        (gradient,) = torch.autograd.grad(OBJECTIVES[name].generator(torch.zeros(1), fake), [fake])
+        return abs(gradient.item())
+
+    assert pull("minimax") < 1e-6
+    assert pull("nonsaturating") > 0.99
+    assert pull("relativistic") > 0.99
+
+
+def test_the_relativistic_loss_sees_only_the_difference_of_a_pair() -> None:
+    real, fake = torch.randn(2, 16, generator=torch.Generator().manual_seed(1))
+    loss = OBJECTIVES["relativistic"].discriminator
+    assert loss(real + 5, fake + 5).item() == pytest.approx(loss(real, fake).item(), rel=1e-5)
+    assert loss(torch.zeros(4), torch.zeros(4)).item() == pytest.approx(math.log(2))
+
+
+def test_the_penalty_is_the_squared_gradient_and_can_be_differentiated() -> None:
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(12, 7), torch.nn.Softplus(), torch.nn.Linear(7, 1)
+    ).double()
+    clips = torch.randn(3, 2, 6, dtype=torch.float64, requires_grad=True)
+
+    def scores(x: Tensor) -> Tensor:
+        result: Tensor = network(x)[:, 0]
+        return result
+
+    step = 1e-5
+    expected = 0.0
+    for clip in clips.detach():
+        for i in range(clip.numel()):
+            nudge = torch.zeros(clip.numel(), dtype=torch.float64)
+            nudge[i] = step
+            up, down = (scores((clip + s * nudge.view_as(clip))[None]).item() for s in (1, -1))
+            expected += ((up - down) / (2 * step)) ** 2 / len(clips)
+    penalty = gradient_penalty(scores(clips), clips)
+    assert penalty.item() == pytest.approx(expected, rel=1e-5)
+    penalty.backward()
+    weight = network[1].weight
+    assert weight.grad is not None
+    before, gradient = weight.detach().clone(), weight.grad[0, 0].item()
+    values = []
+    step = 1e-3  # the penalty is summed in float32
+    for s in (1, -1):
+        with torch.no_grad():
+            weight.copy_(before)
+            weight[0, 0] += s * step
+        values.append(gradient_penalty(scores(clips), clips).item())
+    assert gradient == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-2)

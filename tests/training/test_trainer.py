@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The loop: it learns, it resumes to the bit, and pairs are fair."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from aigc_blender.card import Control, Style
+from aigc_blender.generator.network import Architecture, TrunkLevel
+from training.footage.clips import Footage, draw_batch
+from training.trainer import Config, NotFiniteError, Trainer, load_state, save_state
+
+SMALL = Architecture(
+    styles=2,
+    controls=1,
+    trunk=(TrunkLevel(16, 8, 8, 4), TrunkLevel(8, 4, 8, 2), TrunkLevel(4, 2, 8, 0)),
+    head=(8, 8),
+    latent=4,
+    width=8,
+)
+CONFIG = Config(size=32, frames=3, batch=4, strides=(1, 2), stride_odds=(0.5, 0.5), horizon_clips=400)
+
+
+def two_styles() -> list[Footage]:
+    """``bands``: anchored, alpha, brighter from the base up; ``flat``: opaque, of one colour."""
+    up = (np.arange(64)[::-1] / 63 * 255).astype(np.uint8)
+    bands = np.zeros((3, 12, 64, 48, 4), np.uint8)
+    bands[...] = up[:, None, None]
+    flat = np.full((2, 12, 32, 32, 4), 60, np.uint8)
+    controls = np.linspace(0, 1, 3, dtype=np.float32)[:, None]
+    return [
+        Footage(Style("bands", anchored=("y",), alpha=True, controls=(Control("c"),)), {64: bands}, controls, ("x",)),
+        Footage(Style("flat"), {32: flat}, np.zeros((2, 0), np.float32), ("x", "y")),
+    ]
+
+
+def trainer(config: Config = CONFIG) -> Trainer:
+    return Trainer(config, SMALL, two_styles())
+
+
+def test_a_crop_knows_where_it_lies() -> None:
+    """What position says of a pixel is what the pixel shows: brightness rises with height above the base."""
+    footage = two_styles()[:1]
+    batch = draw_batch(footage, np.random.default_rng(3), 16, 2, 32, 1, torch.device("cpu"))
+    height = batch.claim.placement.base[:, 1, None] - torch.arange(32) - 0.5
+    shown = (batch.clips[:, 0, :, 5, 0] + 1) / 2 * 63 + 0.5
+    assert torch.allclose(shown, height, atol=0.5)
+    assert len(batch.claim.placement.base[:, 1].unique()) > 4
+
+
+def test_opaque_styles_are_opaque_and_whole_periods_wrap_in_both_members() -> None:
+    footage = two_styles()
+    batch = draw_batch(footage, np.random.default_rng(3), 32, 2, 32, 1, torch.device("cpu"))
+    flat = batch.claim.style == 1
+    assert 0 < flat.sum() < 32
+    assert (batch.clips[flat][..., 3] == 1).all()
+    assert (batch.clips[~flat][..., 3] < 1).any()
+    assert (batch.period_x[flat] == 32).all()
+    assert (batch.period_y[flat] == 32).all()
+    assert (batch.period_x[~flat] == 0).all()  # 48 wide, a crop of 32
+    run = trainer()
+    fake = run.generate(run.generator, torch.arange(32), batch, [0.5, 1.5], (0, 0))
+    assert fake.shape == batch.clips.shape
+    assert (fake[flat][..., 3] == 1).all()
+
+
+def test_a_step_moves_both_networks_and_the_average_lags() -> None:
+    run = trainer()
+    before = [p.detach().clone() for network in (run.generator, run.discriminator) for p in network.parameters()]
+    for _ in range(4):
+        losses = run.step()
+    after = [p for network in (run.generator, run.discriminator) for p in network.parameters()]
+    moved = [not torch.equal(a, b) for a, b in zip(before, after, strict=True)]
+    assert sum(moved) > 0.95 * len(moved)
+    assert all(np.isfinite(v) for v in losses.values())
+    start, now = before[0], run.generator.style
+    mean = run.average.style
+    assert 0 < (mean - start).norm() < (now - start).norm() * 1.5
+    assert not torch.equal(mean, now)
+
+
+def test_an_interrupted_run_goes_on_to_the_bit(tmp_path: Path) -> None:
+    whole = trainer()
+    curve = [whole.step() for _ in range(6)]
+    first = trainer()
+    for _ in range(3):
+        first.step()
+    save_state(tmp_path / "state.pt", first)
+    second = trainer(replace(CONFIG))
+    torch.manual_seed(12345)  # whatever happened to the global random state in between
+    second.load_state(load_state(tmp_path / "state.pt"))
+    assert [second.step() for _ in range(3)] == curve[3:]
+    for a, b in zip(whole.average.parameters(), second.average.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_not_a_number_stops_before_anything_is_updated() -> None:
+    run = trainer()
+    with torch.no_grad():
+        run.discriminator.score.bias.fill_(float("nan"))
+    before = [p.detach().clone() for p in run.generator.parameters()]
+    with pytest.raises(NotFiniteError):
+        run.step()
+    assert all(torch.equal(a, b) for a, b in zip(before, run.generator.parameters(), strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", ["relativistic", "nonsaturating"])
+def test_it_learns_the_colours_of_two_styles(objective: str) -> None:
+    """In a few small steps the averaged generator tells a grey plate from a ramp."""
+    run = trainer(
+        replace(CONFIG, objective=objective, rate=3e-3, rate_end=1e-3, gamma=1.0, gamma_end=0.5, ema_half_life=50)
+    )
+    batch = draw_batch(run.footage, np.random.default_rng(9), 24, 3, 32, 1, torch.device("cpu"))
+
+    def distance() -> float:
+        with torch.no_grad():
+            drawn = run.generate(run.average, torch.arange(24), batch, [0.5, 1.5, 2.5], (0, 0))
+        return (drawn.mean(1) - batch.clips.mean(1)).abs().mean().item()
+
+    start = distance()
+    for _ in range(60):
+        run.step()
+    assert distance() < 0.7 * start
