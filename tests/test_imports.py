@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "scene": BLENDER_SIDE,
     "runtime": {"errors"},
     "runtime.bootstrap": {"cli", "worker.server"},  # a script that starts a child process, not imported by anything
-    "worker.client": {"errors", "worker.protocol"},
+    "worker": set(),
+    "worker.client": {"errors", "runtime", "worker.protocol"},
     "worker.protocol": {"errors"},
     "worker.server": MODELS | {"produce", "generator", "sequence", "worker.protocol"},
     "__main__": {"cli"},
