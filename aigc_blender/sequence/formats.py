@@ -110,5 +110,10 @@ def _write_exr(path: Path, pixels: NDArray[np.float16], text: str) -> None:
     spec.attribute("chromaticities", OpenImageIO.TypeDesc("float[8]"), _REC709)
     spec.attribute("DateTime", "")  # else the time of writing: equal frames are equal files
     out = OpenImageIO.ImageOutput.create("exr")
-    if not (out.open(str(path), spec) and out.write_image(pixels) and out.close()):
-        raise OSError(None, out.geterror().strip())
+    try:
+        written = out.open(str(path), spec) and out.write_image(pixels)
+        reason = out.geterror()
+    finally:
+        written = out.close() and written
+    if not written:
+        raise OSError(None, (reason or out.geterror()).strip())
