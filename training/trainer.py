@@ -8,10 +8,8 @@ that was interrupted goes on as if it had not been.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,16 +36,17 @@ class Config:
     objective: str = "relativistic"
     rate: float = 6e-4  # Adam's, falling to rate_end on a cosine over horizon_clips
     rate_end: float = 1.5e-4
-    gamma: float = 4.0  # of R1 + R2 for a clip of this shape in -1..1, falling to gamma_end likewise
-    gamma_end: float = 0.4
+    gamma: float = 8.0  # of R1 + R2 for a clip of this shape in -1..1, falling to gamma_end likewise
+    gamma_end: float = 0.6
     penalty_every: int = 2  # steps; the penalty is scaled up in turn
     horizon_clips: int = 40_000
     ema_half_life: float = 4_000  # clips, at most a tenth of the clips seen
+    alone: int = 0  # steps at the start in which only the discriminator learns
     seed: int = 0
 
 
 class NotFiniteError(ArithmeticError):
-    """A loss or a score is no longer a number."""
+    """A loss or a weight is no longer a number."""
 
 
 class Trainer:
@@ -72,6 +71,12 @@ class Trainer:
         self.generator_optimiser = torch.optim.Adam(self.generator.parameters(), config.rate, betas=(0.0, 0.99))
         self.discriminator_optimiser = torch.optim.Adam(self.discriminator.parameters(), config.rate, betas=(0.0, 0.99))
         self.steps = 0
+        self.rate_factor = 1.0
+
+    def begin_with(self, network: Generator) -> None:
+        """Start from the weights of a network of the same architecture."""
+        for mine in (self.generator, self.average):
+            mine.load_state_dict(network.state_dict())
 
     @property
     def clips(self) -> int:
@@ -119,7 +124,8 @@ class Trainer:
             real_scores = self._score(real.clips, real)
         loss = self.objective.generator(real_scores, self._score(fake, real))
         losses["generator"] = loss.item()
-        _update(self.generator_optimiser, loss)
+        if self.steps >= config.alone:
+            _update(self.generator_optimiser, loss)
         self.discriminator.requires_grad_(requires_grad=True)
         self.steps += 1
         self._average()
@@ -169,6 +175,16 @@ class Trainer:
         for name in ("generator", "average", "discriminator", "generator_optimiser", "discriminator_optimiser"):
             getattr(self, name).load_state_dict(state[name])
 
+    def check(self) -> None:
+        """Make sure that all weights are numbers.
+
+        Raises:
+            NotFiniteError: which network has others.
+        """
+        for name in ("generator", "discriminator"):
+            if not all(torch.isfinite(p).all() for p in getattr(self, name).parameters()):
+                raise NotFiniteError(f"the {name}'s weights are not finite")
+
     def _score(self, clips: Tensor, real: Batch, repeats: int = 1) -> Tensor:
         claim = real.claim
         if repeats > 1:
@@ -184,7 +200,7 @@ class Trainer:
         return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
 
     def _set_rates(self) -> None:
-        rate = self._falling(self.config.rate, self.config.rate_end)
+        rate = self.rate_factor * self._falling(self.config.rate, self.config.rate_end)
         for optimiser in (self.generator_optimiser, self.discriminator_optimiser):
             for group in optimiser.param_groups:
                 group["lr"] = rate
@@ -212,24 +228,6 @@ def _update(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     optimiser.step()
-
-
-def save_state(path: Path, trainer: Trainer) -> None:
-    """Write the training state, whole or not at all; the one before stays beside it as ``.previous``."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        torch.save(trainer.state(), file)
-        file.flush()
-        os.fsync(file.fileno())
-    if path.exists():
-        path.replace(path.with_name(path.name + ".previous"))
-    temporary.replace(path)
-
-
-def load_state(path: Path) -> dict[str, Any]:
-    """A training state as ``save_state`` wrote it; holds tensors and plain data only."""
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -9,6 +9,7 @@ canvas is the same whether drawn alone or within a larger one.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -161,9 +162,9 @@ class Block(nn.Module):
         """``taps`` is 3 in the trunk and 1 in the head."""
         super().__init__()
         self.in_time = taps == 3
-        self.skip = nn.Linear(inputs, outputs, bias=False) if inputs != outputs else None
+        self.skip = _linear(inputs, outputs) if inputs != outputs else None
         self.first = Modulated(inputs, outputs, width, taps)
-        self.second = Modulated(outputs, outputs, width, gain=0.1)
+        self.second = Modulated(outputs, outputs, width, gain=0.4)
 
     def before(self, window: Window) -> Window:
         """The window read to give ``window``."""
@@ -187,17 +188,16 @@ class Generator(nn.Module):
         a = self.architecture = architecture
         self.style = nn.Parameter(torch.randn(a.styles, a.width) * 0.5)
         self.control = nn.Parameter(torch.randn(a.styles, max(a.controls, 1), a.width) * 0.5)
-        self.mapping_layers = nn.ModuleList([nn.Linear(a.width + a.latent + 1, a.width), nn.Linear(a.width, a.width)])
+        self.mapping_layers = nn.ModuleList([_linear(a.width + a.latent + 1, a.width, 2), _linear(a.width, a.width, 2)])
         self.noise_gain = nn.ParameterList([nn.Parameter(torch.tensor(_initial_gain(i))) for i in range(len(a.trunk))])
-        self.noise_in = nn.ModuleList([nn.Linear(lv.noise, lv.channels) for lv in a.trunk if lv.noise])
+        self.noise_in = nn.ModuleList([_linear(lv.noise, lv.channels) for lv in a.trunk if lv.noise])
         self.position = nn.ModuleList([nn.Linear(2 * POSITION_FEATURES, lv.channels, bias=False) for lv in a.trunk])
-        self.up = nn.ModuleList(
-            [nn.Linear(a.trunk[i].channels, a.trunk[i + 1].channels) for i in range(len(a.trunk) - 1)]
-        )
+        # Interpolation takes variance from noise; 1.4 gives it back.
+        self.up = nn.ModuleList([_linear(c.channels, f.channels, 1.4) for c, f in itertools.pairwise(a.trunk)])
         self.trunk_blocks = nn.ModuleList([Block(lv.channels, lv.channels, a.width, 3) for lv in a.trunk])
         self.head_coarse = Block(a.trunk[-1].channels, a.head[0], a.width, 1)
         self.head_fine = Block(a.head[0], a.head[1], a.width, 1)
-        self.to_pixels = Modulated(a.head[1], CHANNELS * HEAD_STRIDE**2, a.width, gain=0.5)
+        self.to_pixels = Modulated(a.head[1], CHANNELS * HEAD_STRIDE**2, a.width, gain=0.3)
         with torch.no_grad():  # as if the last upsampling were nearest: no checkerboard at the start
             for weight in (self.to_pixels.weight, self.to_pixels.bias.weight):
                 weight.copy_(weight[:: HEAD_STRIDE**2].repeat_interleave(HEAD_STRIDE**2, dim=0))
@@ -349,8 +349,16 @@ def upsample(x: Tensor, given: Window, wanted: Window) -> Tensor:
     return x[:, :, top : top + length(wanted.rows), left : left + length(wanted.columns)]
 
 
+def _linear(inputs: int, outputs: int, variance: float = 1.0) -> nn.Linear:
+    """A layer whose outputs have ``variance`` times the inputs' variance: noise must reach the pixels from the first step on."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.normal_(layer.weight, std=math.sqrt(variance / inputs))
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 def _initial_gain(level: int) -> float:
-    return (1.0, 0.5, 0.0, 0.0)[min(level, 3)]
+    return (1.0, 0.7, 0.3, 0.0)[min(level, 3)]
 
 
 def _indices(span: Span, period: Tensor) -> Tensor:
