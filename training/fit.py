@@ -10,25 +10,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import torch
 from tqdm import tqdm
 
-from aigc_blender.errors import AigcError
+from aigc_blender.generator.checkpoint import Model
 from aigc_blender.generator.network import Architecture
 
+from .errors import RunFailedError, TrainingError
 from .export import Label, build_model, write_model
 from .footage.clips import Footage
 from .sheet import style_rows, write_sheet
-from .trainer import Config, NotFiniteError, Trainer, load_state, save_state
+from .state import load_state, save_state
+from .trainer import Config, NotFiniteError, Trainer
+from .warm import warm_network
 
-
-class TrainingError(AigcError):
-    """A run that cannot start or go on."""
-
-    code = "training"
-    exit_code = 2
+MOST_ROLLBACKS = 3
+MAY_CHANGE = "horizon_clips"  # of the configuration when a run goes on: a longer run is the same run
 
 
 @dataclass(frozen=True)
@@ -56,109 +55,233 @@ def fit(
     label: Label,
     *,
     device: torch.device,
+    start: Model | None = None,
     intervals: Intervals = Intervals(),
+    report: Callable[[str], None] = tqdm.write,
 ) -> bool:
     """Train and export to ``out``; state, log and sheets go to the folder ``<out>.run``.
+
+    A run begins with the weights of ``start``, if given, and goes on from its own state where there is
+    one. Where a loss is no longer a number it goes back to its last state and on at half the rate.
 
     Returns whether the run reached its limit; False where SIGINT or SIGTERM ended it early. The model
     is written and the state saved either way.
 
     Raises:
-        TrainingError: the footage does not suit the run, or losses are no longer finite.
+        TrainingError: the footage does not suit the run, or the run saved before was another one.
+        RunFailedError: losses keep ceasing to be numbers, or the state cannot be written.
     """
+    deadline = time.monotonic() + (float("inf") if limits.minutes is None else limits.minutes * 60)
+    needed = clip_frames(config)
     for source in footage:
-        if source.frames < (config.frames - 1) * max(config.strides) + 1:
-            needed = (config.frames - 1) * max(config.strides) + 1
+        if source.frames < needed:
             raise TrainingError(
                 f"Style {source.style.name}: its clips have {source.frames} frames, {needed} are needed; add longer shots."
             )
-    architecture = Architecture(styles=len(footage), controls=max(1, *(len(f.style.controls) for f in footage)))
-    trainer = Trainer(config, architecture, footage, device)
-    folder = out.with_name(out.name + ".run")
-    folder.mkdir(parents=True, exist_ok=True)
-    seconds_before = _resume(trainer, folder, footage)
-
-    stop = _StopOnSignal()
-    started = saved = time.monotonic()
-    deadline = started + limits.minutes * 60 if limits.minutes is not None else float("inf")
-    first_step = trainer.steps
-
-    def spent() -> float:
-        return seconds_before + time.monotonic() - started
-
-    def history() -> dict[str, Any]:
-        return {
-            "config": asdict(config),
-            "steps": trainer.steps,
-            "clips": trainer.clips,
-            "hours": round(spent() / 3600, 3),
-            "device": str(device),
-        }
-
-    def save() -> None:
-        save_state(folder / "state.pt", trainer)
-        (folder / "progress.json").write_text(
-            json.dumps({"styles": [f.style.name for f in footage], "seconds": spent()})
-        )
-
-    with (
-        (folder / "events.jsonl").open("a", buffering=1) as events,
-        tqdm(total=limits.steps, initial=first_step, unit="step") as bar,
-    ):
-        while trainer.steps < limits.steps and time.monotonic() < deadline and not stop.requested:
-            try:
-                losses = trainer.step()
-            except NotFiniteError as error:
-                raise TrainingError(
-                    f"Step {trainer.steps}: {error}; run again from {folder} with a lower rate or a higher gamma."
-                ) from None
-            bar.update()
-            if trainer.steps % intervals.log == 0 or trainer.steps == first_step + 1:
-                bar.set_postfix({name: f"{value:.3g}" for name, value in losses.items()})
-                events.write(json.dumps({"step": trainer.steps, "seconds": round(spent(), 1), **losses}) + "\n")
-            if trainer.steps % intervals.sheet == 0:
-                _write_sheet(trainer, footage, label, folder)
-            if time.monotonic() - saved > intervals.save_minutes * 60:
-                save()
-                saved = time.monotonic()
-    save()
-    model = build_model(trainer.average, [f.style for f in footage], label, history(), out)
-    write_model(model, out)
+    run = _Run(config, footage, out, label, device, start, report)
+    try:
+        with _StopOnSignal() as stop:
+            run.begin()
+            _train(run, limits.steps, lambda: stop.requested or time.monotonic() >= deadline, intervals)
+            write_model(run.model(out), out)
+    except OSError as error:
+        raise RunFailedError(
+            f"{run.folder}: cannot be written ({error.strerror}); see to it and run the same command again, what was saved before is intact."
+        ) from None
     return not stop.requested
 
 
-def _resume(trainer: Trainer, folder: Path, footage: Sequence[Footage]) -> float:
-    """Load the newest state, if there is one; the seconds spent before."""
-    state, progress = folder / "state.pt", folder / "progress.json"
-    if not state.is_file():
-        return 0.0
-    stored = json.loads(progress.read_text())
-    names = [f.style.name for f in footage]
-    if stored["styles"] != names:
-        raise TrainingError(
-            f"{folder} holds a run of {', '.join(stored['styles'])}, not of {', '.join(names)}; give another --out or remove that folder."
-        )
-    trainer.load_state(load_state(state))
-    return float(stored["seconds"])
+def clip_frames(config: Config) -> int:
+    """Frames that the shortest clip of footage must have."""
+    return (config.frames - 1) * max(config.strides) + 1
 
 
-def _write_sheet(trainer: Trainer, footage: Sequence[Footage], label: Label, folder: Path) -> None:
-    threads = torch.get_num_threads()
-    styles = [f.style for f in footage]
-    model = build_model(trainer.average, styles, label, {})
-    rows = [row for style in styles for row in style_rows(model, style, size=trainer.config.size)]
-    write_sheet(folder / "sheets" / f"{trainer.steps:06d}.png", rows, zoom=2)
-    torch.set_num_threads(threads)
+def _train(run: _Run, steps: int, ended: Callable[[], bool], intervals: Intervals) -> None:
+    """Step until the run has so many steps or is to end, and save."""
+    trainer = run.trainer
+    saved = time.monotonic()
+    with tqdm(total=steps, initial=trainer.steps, unit="step") as bar:
+        while True:
+            try:
+                last = trainer.steps >= steps or ended()
+                if last or time.monotonic() - saved > intervals.save_minutes * 60:
+                    run.save()
+                    saved = time.monotonic()
+                if last:
+                    return
+                losses = trainer.step()
+            except NotFiniteError as error:
+                run.roll_back(error)
+                bar.n = trainer.steps
+                continue
+            bar.update()
+            if trainer.steps % intervals.log == 0 or trainer.steps == 1:
+                bar.set_postfix({name: f"{value:.3g}" for name, value in losses.items()})
+                run.log(losses)
+            if trainer.steps % intervals.sheet == 0:
+                run.draw_sheet()
+
+
+class _Run:
+    """A trainer and its folder."""
+
+    def __init__(
+        self,
+        config: Config,
+        footage: Sequence[Footage],
+        out: Path,
+        label: Label,
+        device: torch.device,
+        start: Model | None,
+        report: Callable[[str], None],
+    ) -> None:
+        self.label, self.device, self.report = label, device, report
+        self.styles = [f.style for f in footage]
+        self.folder = out.with_name(out.name + ".run")
+        network = None if start is None else warm_network(start, self.styles)
+        slots = max(1, *(len(style.controls) for style in self.styles))
+        architecture = Architecture(styles=len(footage), controls=slots) if network is None else network.architecture
+        self.trainer = Trainer(config, architecture, footage, device)
+        if network is not None:
+            self.trainer.begin_with(network)
+        # With the configuration it determines the curve.
+        self.origin = {
+            "styles": [style.name for style in self.styles],
+            "anchored": [style.anchored for style in self.styles],
+            "clips": [{height: array.shape for height, array in f.scales.items()} for f in footage],
+            "from": start.file.digest if start is not None else "",
+        }
+        self.rollbacks = 0
+        self.seconds_before, self.began = 0.0, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Spent on training, earlier calls included."""
+        return self.seconds_before + time.monotonic() - self.began
+
+    def begin(self) -> None:
+        """Go on from the newest state, or save the first one."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        state = load_state(self.folder / "state.pt", self.report)
+        if state is None:
+            self._forget_later_steps()
+            self.save()
+            return
+        self._check_same_run(state)
+        self._continue(state)
+        self.rollbacks = state["run"]["rollbacks"]
+        self.trainer.rate_factor = 0.5**self.rollbacks
+        self.seconds_before = state["run"]["seconds"]
+
+    def save(self) -> None:
+        """Write the state.
+
+        Raises:
+            NotFiniteError: it is not worth keeping.
+            OSError: it cannot be written.
+        """
+        self.trainer.check()
+        run = {"origin": self.origin, "seconds": self.seconds, "rollbacks": self.rollbacks}
+        save_state(self.folder / "state.pt", {**self.trainer.state(), "run": run})
+
+    def roll_back(self, error: NotFiniteError) -> None:
+        """Go back to the last state, and on from there at half the rate.
+
+        Raises:
+            RunFailedError: that was done too often.
+        """
+        failed = self.trainer.steps
+        if self.rollbacks == MOST_ROLLBACKS:
+            raise RunFailedError(
+                f"Step {failed}: {error}, even at {0.5**self.rollbacks:g} of the rate; begin anew with a lower rate."
+            )
+        state = load_state(self.folder / "state.pt", self.report)
+        assert state is not None, "a run begins with a saved state"
+        self.rollbacks += 1
+        self.trainer.rate_factor = 0.5**self.rollbacks
+        self._continue(state)
+        self.report(f"Step {failed}: {error}; back to step {self.trainer.steps}, and on at half the rate.")
+
+    def log(self, losses: dict[str, float]) -> None:
+        """Append a step's losses to the log."""
+        with self._events.open("a") as file:
+            file.write(json.dumps({"step": self.trainer.steps, "seconds": round(self.seconds, 1), **losses}) + "\n")
+
+    def model(self, path: Path) -> Model:
+        """The averaged generator as it is now."""
+        trainer = self.trainer
+        history = {
+            "config": asdict(trainer.config),
+            "steps": trainer.steps,
+            "clips": trainer.clips,
+            "hours": round(self.seconds / 3600, 3),
+            "device": str(self.device),
+        }
+        if self.origin["from"]:
+            history["from"] = self.origin["from"]
+        return build_model(trainer.average, self.styles, self.label, history, path)
+
+    def draw_sheet(self) -> None:
+        """Write a contact sheet of the averaged generator."""
+        threads = torch.get_num_threads()
+        model = self.model(self.folder)
+        rows = [row for style in self.styles for row in style_rows(model, style, size=self.trainer.config.size)]
+        write_sheet(self.folder / "sheets" / f"{self.trainer.steps:06d}.png", rows, zoom=2)
+        torch.set_num_threads(threads)
+
+    @property
+    def _events(self) -> Path:
+        return self.folder / "events.jsonl"
+
+    def _continue(self, state: dict[str, Any]) -> None:
+        try:
+            self.trainer.load_state(state)
+        except (RuntimeError, ValueError, KeyError):
+            raise TrainingError(
+                f"{self.folder} holds a run with other networks; give another --out or remove that folder."
+            ) from None
+        self._forget_later_steps()
+
+    def _forget_later_steps(self) -> None:
+        """Cut from the log what will be done again."""
+        if self._events.is_file():
+            lines = self._events.read_text().splitlines(keepends=True)
+            whole = [line for line in lines if line.endswith("}\n")]
+            kept = [line for line in whole if json.loads(line)["step"] <= self.trainer.steps]
+            temporary = self._events.with_suffix(".tmp")
+            temporary.write_text("".join(kept))
+            temporary.replace(self._events)
+
+    def _check_same_run(self, state: dict[str, Any]) -> None:
+        # A state from before a field was there was made with its default.
+        before = {**asdict(Config()), **state["config"], **state["run"]["origin"]}
+        now = {**asdict(self.trainer.config), **self.origin}
+        for name in before.keys() | now.keys():
+            old, new = before.get(name), now.get(name)
+            if old == new:
+                continue
+            if name != MAY_CHANGE:
+                raise TrainingError(
+                    f"{self.folder} holds a run with {name} {old!r}, not {new!r}; give another --out or remove that folder."
+                )
+            self.report(f"The rates now fall over {new} clips instead of {old}.")
 
 
 class _StopOnSignal:
-    """Notes SIGINT and SIGTERM, so that the step in hand is finished and saved; a second one ends at once."""
+    """While entered, SIGINT and SIGTERM are noted, so that the step in hand is finished and saved; a second one ends at once."""
 
     def __init__(self) -> None:
         self.requested = False
         self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
+
+    def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.requested = True
