@@ -28,25 +28,42 @@ _SIDE = f"({_X} if fit == 1 else {_Y} if fit == 2 else max({_X}, {_Y}))"  # what
 _PIXEL = f"(os if type == 1 else (sh if fit == 2 else sw) / lens * d) / {_SIDE}"
 
 
+def check(scene: Any) -> None:
+    """Refuse a scene that cannot take a backdrop.
+
+    Raises:
+        SceneError: it has no camera with a flat view.
+    """
+    camera = scene.camera
+    if camera is None:
+        raise SceneError(f"Scene {scene.name} has no camera for a backdrop; add one.")
+    if camera.data.type not in {"PERSP", "ORTHO"}:
+        raise SceneError(f"Camera {camera.name} has no flat view to fill; set its lens to Perspective or Orthographic.")
+
+
 def place(group: Any, scene: Any) -> Any:
     """Put an item behind everything that the scene's camera sees; returns the plane (bpy.types.Object).
 
     Raises:
         SceneError: the item has no frames yet, or the scene has no camera with a flat view.
     """
-    image, camera = shader.require_image(group), scene.camera
-    if camera is None:
-        raise SceneError(f"Scene {scene.name} has no camera for a backdrop; add one.")
-    if camera.data.type not in {"PERSP", "ORTHO"}:
-        raise SceneError(f"Camera {camera.name} has no flat view to fill; set its lens to Perspective or Orthographic.")
+    image = shader.require_image(group)
+    check(scene)
     plane = next((o for o in scene.objects if o.get(BACKDROP) == group.aigc.uuid), None)
     if plane is None:
         plane = _new_plane(group)
-        plane["distance"] = _distance(scene, camera)
+        plane["distance"] = _distance(scene, scene.camera)
         scene.collection.objects.link(plane)
-    plane.parent = camera
-    _drive(plane, scene, camera, image)
+    plane.parent = scene.camera
+    _drive(plane, scene, scene.camera, image)
     return plane
+
+
+def refit(group: Any) -> None:
+    """Fit all backdrops of an item to its new frames."""
+    for plane in places(group):
+        if plane.parent is not None and plane.users_scene:
+            _drive(plane, plane.users_scene[0], plane.parent, shader.require_image(group))
 
 
 def places(group: Any) -> list[Any]:
@@ -69,7 +86,7 @@ def _new_plane(group: Any) -> Any:
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata([(-0.5, -0.5, 0), (0.5, -0.5, 0), (0.5, 0.5, 0), (-0.5, 0.5, 0)], [], [(0, 1, 2, 3)])
     mesh.uv_layers.new(name="UVMap").data.foreach_set("uv", [0, 0, 1, 0, 1, 1, 0, 1])
-    mesh.materials.append(material.shown_alone(group, name))
+    mesh.materials.append(material.shown_alone(group, name, "BACKDROP"))
     plane = bpy.data.objects.new(name, mesh)
     plane[BACKDROP] = group.aigc.uuid
     plane["distance"], plane["pixel"] = NEAREST, 1.0

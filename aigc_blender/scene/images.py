@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,8 @@ def load_sequence(first_file: Path, frames: range, recipe: Recipe, style: Style,
         bpy.data.images.remove(image)
         raise
     if bpy.data.filepath:
-        try:
+        with contextlib.suppress(ValueError):  # another drive: the path stays absolute
             image.filepath = bpy.path.relpath(str(first_file))
-        except ValueError:  # another drive: the path stays absolute
-            pass
     image[RECIPE], image[FORMAT] = recipe.to_json(), fmt
     image[FRAMES] = [frames.start, frames.stop - 1]
     image[ALPHA], image[STANDS] = style.alpha, "y" in style.anchored

@@ -16,9 +16,7 @@ import bpy
 from ..card import Control, Style
 from ..errors import RecipeError
 from ..recipe import Recipe, Track
-from . import compat
-
-PERIODIC_WITHIN = 1e-3  # how much a control may differ between a loop's ends
+from . import compat, shader
 
 
 def items() -> list[Any]:
@@ -46,6 +44,14 @@ def make_unique(group: Any) -> None:
         group.aigc.uuid = uuid.uuid4().hex
 
 
+def remove(group: Any) -> None:
+    """Delete an item, and its image if nothing else shows that."""
+    image = shader.image_of(group)
+    bpy.data.node_groups.remove(group)
+    if image is not None and not image.users:
+        bpy.data.images.remove(image)
+
+
 def add_controls(group: Any, controls: tuple[Control, ...]) -> None:
     """Give an item the controls that it lacks, at their defaults."""
     for control in controls:
@@ -56,16 +62,21 @@ def add_controls(group: Any, controls: tuple[Control, ...]) -> None:
         )
 
 
+def frame_range(group: Any, scene: Any) -> tuple[int, int]:
+    """First and last frame as they are set: the scene's, or the item's own."""
+    settings = group.aigc
+    if settings.use_scene_range:
+        return scene.frame_start, scene.frame_end
+    return settings.frame_start, settings.frame_end
+
+
 def frame_numbers(group: Any, scene: Any) -> range:
     """The scene frames that the item covers.
 
     Raises:
         RecipeError: the range is reversed or negative.
     """
-    settings = group.aigc
-    first, last = settings.frame_start, settings.frame_end
-    if settings.use_scene_range:
-        first, last = scene.frame_start, scene.frame_end
+    first, last = frame_range(group, scene)
     if first < 0 or last < first:
         raise RecipeError(f"Frames {first} to {last} are not a range; give a start of 0 or more and an end after it.")
     return range(first, last + 1)
@@ -74,6 +85,13 @@ def frame_numbers(group: Any, scene: Any) -> range:
 def frame_rate(scene: Any) -> Fraction:
     """The scene's frames a second, exact for rates such as 24000/1001."""
     return Fraction(scene.render.fps) / Fraction(scene.render.fps_base).limit_denominator(10_000)
+
+
+def file_format(group: Any, style: Style) -> str:
+    """The format of the item's files: ``png``, ``png16`` or ``exr``; by default EXR for what glows beyond its alpha."""
+    if group.aigc.format != "auto":
+        return str(group.aigc.format)
+    return "exr" if style.alpha and style.emissive else "png"
 
 
 def recipe(group: Any, scene: Any, style: Style) -> Recipe:
@@ -110,21 +128,20 @@ def recipe(group: Any, scene: Any, style: Style) -> Recipe:
     )
 
 
-def loop_breaks(group: Any, scene: Any, style: Style) -> list[str]:
-    """Names of the keyed controls that are not at the same value at both ends of a loop."""
-    if not group.aigc.use_loop:
-        return []
-    frames = frame_numbers(group, scene)
-    curves = {c.data_path: c for c in compat.fcurves(group)}
-    keyed = [(c.name, curves[path]) for c in style.controls if (path := f'["{c.name}"]') in curves]
-    return [n for n, c in keyed if abs(c.evaluate(frames.start) - c.evaluate(frames.stop)) > PERIODIC_WITHIN]
-
-
 def _bake(curve: Any, frames: range, *, looped: bool) -> Track:
-    # A loop reads its values by frame number modulo the period, so they begin at frame 0 there.
+    def at(frame: int) -> float:
+        return _clip(curve.evaluate(frame))
+
+    if not looped:
+        return Track(frames.start, tuple(at(f) for f in frames))
+    # A loop reads values by frame number modulo the period. One more value tells whether the control comes back.
     period = len(frames)
-    at = [frames.start + (i - frames.start) % period for i in range(period)] if looped else list(frames)
-    return Track(first=0 if looped else frames.start, values=tuple(float(curve.evaluate(f)) for f in at))
+    values = [at(frames.start + (i - frames.start) % period) for i in range(period)]
+    return Track(0, (*values, _clip(values[0] + at(frames.stop) - at(frames.start))))
+
+
+def _clip(value: float) -> float:
+    return float(min(max(value, 0.0), 1.0))
 
 
 def _ends(control: Control) -> str:

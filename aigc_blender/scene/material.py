@@ -10,9 +10,28 @@ import bpy
 from ..errors import SceneError
 from . import compat, shader
 
-# Custom properties that say what was made here and goes when the placement goes.
+# Custom properties that say what was made here, for which kind of placement, and goes when that goes.
 MADE, SLOT = "aigc_made", "aigc_slot"
 WITHOUT_NODES = "aigc_without_nodes"
+
+
+def check(target: Any) -> None:
+    """Refuse an object that cannot take a material.
+
+    Raises:
+        SceneError: says why.
+    """
+    if target is None:
+        raise SceneError("There is no active object to take the material; select one.")
+    if target.library or (target.data is not None and target.data.library):
+        raise SceneError(f"Object {target.name} is linked from another file; make it local or choose another.")
+    if not hasattr(target.data, "materials") or target.type in {"VOLUME", "GREASEPENCIL", "GPENCIL"}:
+        raise SceneError(f"Object {target.name} has no surface for a material; select a mesh.")
+    if target.type == "MESH" and not target.data.uv_layers:
+        raise SceneError(f"Object {target.name} has no UV map to lay the texture on; unwrap it.")
+    material = target.active_material
+    if material is not None and material.library:
+        raise SceneError(f"Material {material.name} is linked from another file; make it local or choose another.")
 
 
 def place(group: Any, target: Any) -> None:
@@ -23,7 +42,7 @@ def place(group: Any, target: Any) -> None:
     Raises:
         SceneError: the object cannot show a texture.
     """
-    _check(target)
+    check(target)
     shader.require_image(group)
     material = target.active_material or _new_material(group, target)
     switched = compat.use_nodes(material)
@@ -42,8 +61,9 @@ def place(group: Any, target: Any) -> None:
 
 
 def places(group: Any) -> list[Any]:
-    """The materials that an item is placed in (bpy.types.Material)."""
-    return [m for m in bpy.data.materials if not m.library and m.node_tree and node_in(m.node_tree, group)]
+    """The materials that an item is placed in (bpy.types.Material), backdrops' own left out."""
+    mine = [m for m in bpy.data.materials if not m.library and m.node_tree and node_in(m.node_tree, group)]
+    return [m for m in mine if m.get(MADE) != "BACKDROP"]
 
 
 def remove(group: Any, material: Any) -> None:
@@ -75,10 +95,10 @@ def node_in(tree: Any, group: Any) -> Any | None:
     return next((n for n in tree.nodes if n.bl_idname == "ShaderNodeGroup" and n.node_tree == group), None)
 
 
-def shown_alone(group: Any, name: str) -> Any:
-    """A new material that shows nothing but the item, transparent where the element is."""
+def shown_alone(group: Any, name: str, kind: str) -> Any:
+    """A new material, for a kind of placement, that shows nothing but the item."""
     material = bpy.data.materials.new(name)
-    material[MADE] = True
+    material[MADE] = kind
     compat.use_nodes(material)
     tree = material.node_tree
     tree.nodes.clear()
@@ -91,22 +111,8 @@ def shown_alone(group: Any, name: str) -> Any:
     return material
 
 
-def _check(target: Any) -> None:
-    if target is None:
-        raise SceneError("There is no active object to take the material; select one.")
-    if target.library or (target.data is not None and target.data.library):
-        raise SceneError(f"Object {target.name} is linked from another file; make it local or choose another.")
-    if not hasattr(target.data, "materials") or target.type in {"VOLUME", "GREASEPENCIL", "GPENCIL"}:
-        raise SceneError(f"Object {target.name} has no surface for a material; select a mesh.")
-    if target.type == "MESH" and not target.data.uv_layers:
-        raise SceneError(f"Object {target.name} has no UV map to lay the texture on; unwrap it.")
-    material = target.active_material
-    if material is not None and material.library:
-        raise SceneError(f"Material {material.name} is linked from another file; make it local or choose another.")
-
-
 def _new_material(group: Any, target: Any) -> Any:
-    material = shown_alone(group, group.name)
+    material = shown_alone(group, group.name, "MATERIAL")
     if target.material_slots:
         target.active_material = material
     else:

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Frames of a .blend that are not on disk, generated without a window: what a render farm does before it renders."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..errors import WorkerError
+from . import images
+from .warm import Machine, WarmWorker, error_of
+
+POLL_SECONDS = 0.02
+
+
+def generated_images() -> list[Any]:
+    """The image data-blocks of the file that were made from a recipe."""
+    return [image for image in bpy.data.images if images.RECIPE in image]
+
+
+def shown_numbers(image: Any, scene_frames: Iterable[int]) -> list[int]:
+    """The numbers of the files that an image shows at some frames of the scene."""
+    covered = images.frames_of(image)
+    if images.recipe_of(image).loop is not None:
+        return sorted({covered.start + (f - covered.start) % len(covered) for f in scene_frames})
+    return sorted({min(max(f, covered.start), covered.stop - 1) for f in scene_frames})
+
+
+def generate_missing(scene_frames: Iterable[int], machine: Machine) -> int:
+    """Generate what the file's sequences lack of these frames, each where its image looks for it; waits.
+
+    Frames that are there and right are left alone. Gives the number of frames written.
+
+    Raises:
+        AigcError: what is at fault; frames that are finished stay.
+    """
+    scene_frames = list(scene_frames)
+    worker = WarmWorker()
+    try:
+        return sum(
+            _generate(image, shown_numbers(image, scene_frames), worker, machine) for image in generated_images()
+        )
+    finally:
+        worker.stop()
+
+
+def _generate(image: Any, numbers: list[int], worker: WarmWorker, machine: Machine) -> int:
+    first = Path(bpy.path.abspath(image.filepath))
+    worker.want(machine)
+    while (client := worker.client()) is None:
+        time.sleep(POLL_SECONDS)
+    request = client.send(
+        "generate",
+        recipe=images.recipe_of(image).to_dict(),
+        frames=numbers,
+        folder=str(first.parent),
+        format=image[images.FORMAT],
+        device=machine.device,
+        stem=first.name.rsplit(".", 2)[0],
+    )
+    while True:
+        alive = client.alive
+        for message in client.poll():
+            if message["type"] == "error" and message["id"] in (0, request):
+                raise error_of(message)
+            if message["type"] == "done":
+                return int(message["written"])
+        if not alive:
+            raise WorkerError(f"The worker ended; see {client.log}.")
+        time.sleep(POLL_SECONDS)

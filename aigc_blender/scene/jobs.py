@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Generations under way: from an item's settings through the worker to frames that stand in the scene.
+
+A job finds its item by UUID, and its object and scene by session id, when the frames are there: whatever was deleted
+meanwhile is missed and never touched. Nothing here waits, but for ``stop``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..card import Style
+from ..errors import AigcError, WorkerError
+from ..recipe import Recipe
+from . import backdrop, images, item, placements, shader
+from .warm import Machine, WarmWorker, error_of
+
+WAIT_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where frames are to go: kinds of placement, and session ids of the object (if any) and scene that take them."""
+
+    kinds: frozenset[str]
+    target: int | None
+    scene: int
+
+
+@dataclass
+class Job:
+    """One sequence that is being generated, and how far it is."""
+
+    item: str  # UUID
+    name: str
+    recipe: Recipe
+    style: Style
+    frames: range
+    folder: Path
+    stem: str
+    fmt: str
+    versioned: bool  # whether the folder was made for this job
+    place: Place
+    warnings: list[str] = field(default_factory=list)
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
+    request: int | None = None  # None until the worker is there
+    state: str = "running"  # then done, cancelled or failed
+    error: AigcError | None = None
+    done: float = 0.0  # frames
+    eta_s: float | None = None
+    newest: Path | None = None
+    first_file: Path | None = None
+
+
+worker = WarmWorker()
+_running: list[Job] = []
+_latest: dict[str, Job] = {}  # by item: what the panel tells
+
+
+def start(group: Any, job: Job, machine: Machine) -> None:
+    """Queue a job of an item in place of an earlier one."""
+    cancel(job.item)
+    if not _running or not worker.present:
+        worker.want(machine)
+    _running.append(job)
+    _latest[job.item] = job
+    group.aigc.job = job.token
+
+
+def running() -> bool:
+    """Whether anything is under way."""
+    return bool(_running)
+
+
+def latest(identity: str) -> Job | None:
+    """The latest job of an item, ended or not."""
+    return _latest.get(identity)
+
+
+def cancel(identity: str) -> None:
+    """End an item's job; frames that are finished stay on disk."""
+    for job in [j for j in _running if j.item == identity]:
+        client = worker.client()
+        if client is not None and job.request is not None:
+            client.cancel(job.request)
+        _end(job, "cancelled")
+
+
+def pump() -> list[Job]:
+    """Carry on with all jobs as far as the worker has come; gives those that ended."""
+    before = _running.copy()
+    for job in before:
+        if _owner(job) is None:
+            cancel(job.item)
+    try:
+        _talk()
+    except AigcError as error:  # there is no worker: nothing can go on
+        worker.stop()
+        for job in _running.copy():
+            _end(job, "failed", error)
+    worker.rest(working=bool(_running))
+    return [job for job in before if job.state != "running"]
+
+
+def wait(job: Job) -> None:
+    """Carry on with all jobs until this one has ended.
+
+    Raises:
+        AigcError: it failed.
+    """
+    while job.state == "running":
+        time.sleep(WAIT_SECONDS)
+        pump()
+    if job.error is not None:
+        raise job.error
+
+
+def stop() -> None:
+    """Cancel everything, end the worker and wait for its end."""
+    ending = _running.copy()
+    worker.stop()
+    for job in ending:
+        _end(job, "cancelled")
+    _latest.clear()
+
+
+def _request(job: Job, machine: Machine | None) -> dict[str, Any]:
+    return {
+        "recipe": job.recipe.to_dict(),
+        "frames": list(job.frames),
+        "folder": str(job.folder),
+        "format": job.fmt,
+        "device": machine.device if machine else "auto",
+        "stem": job.stem,
+    }
+
+
+def _talk() -> None:
+    client = worker.client()
+    if client is None:
+        return
+    alive = client.alive  # asked first: of a dead worker, poll then gives all that there will be
+    for message in client.poll():
+        _take(message)
+    for job in [j for j in _running if j.request is None]:
+        if not alive:
+            raise WorkerError(f"The worker ended at once; see {client.log}.")
+        job.request = client.send("generate", **_request(job, worker.machine))
+
+
+def _take(message: dict[str, Any]) -> None:
+    """Carry out one message of the worker."""
+    if message["type"] == "error" and message["id"] == 0:
+        raise error_of(message)
+    job = next((j for j in _running if j.request == message["id"]), None)
+    if job is None:  # cancelled, or a greeting
+        return
+    match message["type"]:
+        case "progress":
+            job.done, job.eta_s = message["done"], message["eta_s"]
+        case "frame":
+            job.newest = Path(message["path"])
+            if message["number"] == job.frames.start:
+                job.first_file = job.newest
+        case "warning":
+            job.warnings.append(message["text"])
+        case "error":
+            _end(job, "failed", error_of(message))
+        case "done" if message["cancelled"]:
+            _end(job, "cancelled")
+        case "done":
+            _finish(job)
+
+
+def _finish(job: Job) -> None:
+    group = _owner(job)
+    if group is None:
+        _end(job, "cancelled")
+        return
+    try:
+        _show(group, job)
+    except AigcError as error:
+        _end(job, "failed", error)
+    else:
+        _end(job, "done")
+
+
+def _show(group: Any, job: Job) -> None:
+    """Give an item its new sequence, and put it where it is wanted and not yet."""
+    assert job.first_file is not None
+    before = shader.image_of(group)
+    shader.show(group, images.load_sequence(job.first_file, job.frames, job.recipe, job.style, job.fmt, job.name))
+    if before is not None and not before.users:
+        bpy.data.images.remove(before)
+    backdrop.refit(group)
+    target = _by_session(bpy.data.objects, job.place.target)
+    scene = _by_session(bpy.data.scenes, job.place.scene)
+    for kind in sorted(k for k in job.place.kinds if not placements.placed(group, k)):
+        if (target if kind == "MATERIAL" else scene) is None:
+            job.warnings.append(f"What {group.name} was to be placed on is gone; its frames are in {job.folder}.")
+        else:
+            placements.place(group, kind, target, scene)
+
+
+def _owner(job: Job) -> Any | None:
+    """The job's item; None where it was deleted, or undo took its Generate back."""
+    group = item.find(job.item)
+    return group if group is not None and group.aigc.job == job.token else None
+
+
+def _by_session(blocks: Any, identity: int | None) -> Any | None:
+    return next((block for block in blocks if block.session_uid == identity), None)
+
+
+def _end(job: Job, state: str, error: AigcError | None = None) -> None:
+    job.state, job.error = state, error
+    _running.remove(job)
+    if state != "done" and job.versioned:
+        with contextlib.suppress(OSError):  # it has frames
+            job.folder.rmdir()

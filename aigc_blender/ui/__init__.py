@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Properties, operators, panels and preferences."""
+
+import atexit
+from typing import Any
+
+import bpy
+
+from ..scene import jobs
+from . import catalog, command, generate, items, panel, preferences, properties
+
+CLASSES = (*preferences.CLASSES, *items.CLASSES, *generate.CLASSES, *panel.CLASSES)
+_command: Any = None
+
+
+def register() -> None:
+    """Add everything to Blender."""
+    global _command
+    properties.register()
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    catalog.refresh(preferences.machine(bpy.context).folders)
+    _command = bpy.utils.register_cli_command("aigc", command.run)
+    atexit.register(unregister)  # bpy as a module hangs at exit while properties with callbacks are registered
+
+
+def unregister() -> None:
+    """Take everything out again; ends the worker and waits for its end."""
+    atexit.unregister(unregister)
+    generate.unwatch()
+    jobs.stop()
+    bpy.utils.unregister_cli_command(_command)
+    catalog.clear()
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
+    properties.unregister()

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The styles there are to choose from, read from the model cards when something may have changed, never while drawing."""
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy.utils.previews
+
+from ..card import THUMBNAIL_SIZE, ModelFile, Style
+from ..errors import ModelError
+from ..library import find_models, model_folders
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A style of a model; ``key`` is what scripts assign to ``group.aigc.style``."""
+
+    key: str
+    style: Style
+    model: ModelFile
+    icon: int
+
+
+entries: list[Entry] = []
+choices: list[tuple[str, str, str, int, int]] = []  # Blender keeps no reference to the strings of an enum's items
+faults: list[ModelError] = []
+_stamps: dict[Path, tuple[int, int]] | None = None
+_previews: Any = None
+
+
+def refresh(folders: tuple[Path, ...] = ()) -> None:
+    """Read the cards again if a model file came, went or changed; ``folders`` are searched beside the usual ones."""
+    global _stamps, _previews
+    stamps = _look(folders)
+    if stamps == _stamps:
+        return
+    _stamps = stamps
+    models, faults[:] = find_models(folders)
+    if _previews is not None:
+        bpy.utils.previews.remove(_previews)
+    _previews = bpy.utils.previews.new()
+    entries.clear()
+    for model in models:
+        for style in model.card.styles:
+            taken = any(e.key == style.name for e in entries)
+            key = f"{style.name}@{model.digest[:8]}" if taken else style.name
+            entries.append(Entry(key, style, model, _icon(key, style)))
+    choices[:] = [(e.key, title(e.style.name), describe(e), e.icon, i) for i, e in enumerate(entries)]
+
+
+def clear() -> None:
+    """Forget everything, thumbnails included."""
+    global _stamps, _previews
+    if _previews is not None:
+        bpy.utils.previews.remove(_previews)
+    _stamps = _previews = None
+    entries.clear()
+    choices.clear()
+    faults.clear()
+
+
+def entry(style: str, digest: str) -> Entry | None:
+    """The style of exactly that model, or None."""
+    return next((e for e in entries if e.style.name == style and e.model.digest == digest), None)
+
+
+def title(name: str) -> str:
+    """A style's or control's name as a label."""
+    return name.replace("_", " ").replace("-", " ").title()
+
+
+def describe(entry: Entry) -> str:
+    """A style's tooltip."""
+    words = ", ".join(entry.style.words) or title(entry.style.name)
+    return f"{words}. Model: {entry.model.card.name} {entry.model.card.version}"
+
+
+def _look(folders: tuple[Path, ...]) -> dict[Path, tuple[int, int]]:
+    found = {}
+    for folder in model_folders(folders):
+        for path in [folder] if folder.is_file() else sorted(folder.glob("*.safetensors")):
+            status = path.stat()
+            found[path] = (status.st_mtime_ns, status.st_size)
+    return found
+
+
+def _icon(key: str, style: Style) -> int:
+    """A thumbnail's icon; 0, which is none, where the card has no thumbnail of the right size."""
+    try:
+        raw = base64.b64decode(style.thumbnail, validate=True)
+    except ValueError:
+        return 0
+    side = THUMBNAIL_SIZE
+    if len(raw) != side * side * 3:
+        return 0
+    preview = _previews.new(key)
+    preview.image_size = (side, side)
+    rows = [raw[y * side * 3 : (y + 1) * side * 3] for y in reversed(range(side))]  # Blender counts from the bottom
+    bytes_ = b"".join(rows)
+    preview.image_pixels_float = [
+        channel / 255 for i in range(0, len(bytes_), 3) for channel in (*bytes_[i : i + 3], 255)
+    ]
+    return int(preview.icon_id)

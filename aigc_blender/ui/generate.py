@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Generate and Cancel, and the timer that brings the frames in."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import StringProperty
+
+from ..errors import AigcError, RecipeError
+from ..library import model_by_digest
+from ..scene import item, jobs, placements, versions
+from . import preferences
+from .items import ItemOperator
+
+POLL_SECONDS = 0.1
+IDLE_POLL_SECONDS = 10.0
+
+
+class AIGC_OT_generate(ItemOperator):
+    """Generate the frames and put them where they go"""
+
+    bl_idname = "aigc.generate"
+    bl_label = "Generate"
+    bl_options = {"REGISTER", "UNDO"}
+
+    folder: StringProperty(
+        name="Folder",
+        description="Where the frames go; empty for a new version folder beside the .blend",
+        subtype="DIR_PATH",
+        options={"SKIP_SAVE"},
+    )
+
+    def execute(self, context: Any) -> set[str]:
+        """Start, and without a window also finish, the generation."""
+        try:
+            job = self._job(context, self.item(context))
+            jobs.start(self.item(context), job, preferences.machine(context))
+            if not bpy.app.background:
+                watch()
+                return {"FINISHED"}
+            with _cancelled_on_interrupt(job):
+                jobs.wait(job)
+        except AigcError as error:
+            return self.refuse(error)
+        for text in job.warnings:
+            self.report({"WARNING"}, text)
+        if job.state == "cancelled":
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{len(job.frames)} frames in {job.folder}")
+        return {"FINISHED"}
+
+    def _job(self, context: Any, group: Any) -> jobs.Job:
+        """What the settings ask for; all that can be refused is refused before the folder is made."""
+        item.make_unique(group)
+        settings, scene, target = group.aigc, context.scene, context.active_object
+        if not settings.style_name:
+            raise RecipeError(f"Element {group.name} has no style; choose one.")
+        model = model_by_digest(settings.model, preferences.machine(context).folders)
+        style = model.card.style(settings.style_name)
+        assert style is not None, "a style was chosen from this very model"
+        recipe = item.recipe(group, scene, style)
+        placements.check(group, frozenset(settings.placement), target, scene)
+        folder, warnings = self._folder(group)
+        return jobs.Job(
+            item=settings.uuid,
+            name=group.name,
+            recipe=recipe,
+            style=style,
+            frames=item.frame_numbers(group, scene),
+            folder=folder,
+            stem=versions.file_name(group.name),
+            fmt=item.file_format(group, style),
+            versioned=not self.folder,
+            place=jobs.Place(frozenset(settings.placement), target.session_uid if target else None, scene.session_uid),
+            warnings=warnings,
+        )
+
+    def _folder(self, group: Any) -> tuple[Path, list[str]]:
+        if self.folder:
+            return Path(bpy.path.abspath(self.folder)).absolute(), []
+        root, warning = versions.output_root()
+        return versions.allocate(root, group.name), [warning] if warning else []
+
+
+class AIGC_OT_cancel(ItemOperator):
+    """Stop generating; finished frames stay on disk"""
+
+    bl_idname = "aigc.cancel"
+    bl_label = "Cancel"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, context: Any) -> set[str]:
+        """Cancel the element's generation."""
+        jobs.cancel(self.item(context).aigc.uuid)
+        return {"FINISHED"}
+
+
+def watch() -> None:
+    """Look after the jobs from now on."""
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    bpy.app.timers.register(_tick, persistent=True)
+
+
+def unwatch() -> None:
+    """Look after the jobs no longer."""
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+
+
+def _tick() -> float | None:
+    if any(job.state == "done" for job in jobs.pump()) and bpy.ops.ed.undo_push.poll():
+        bpy.ops.ed.undo_push(message="Place Frames")
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()
+    if jobs.running():
+        return POLL_SECONDS
+    return IDLE_POLL_SECONDS if jobs.worker.present else None
+
+
+@contextlib.contextmanager
+def _cancelled_on_interrupt(job: jobs.Job) -> Any:
+    try:
+        yield
+    except KeyboardInterrupt:
+        jobs.cancel(job.item)
+        raise
+
+
+CLASSES = (AIGC_OT_generate, AIGC_OT_cancel)
