@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether sliders do what they say: something measured in the picture for each control that has an obvious one.
+
+Measures take one clip (F, H, W, 4), float32 in 0..1, premultiplied RGBA; lengths are in frame sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .motion import LUMA
+
+Array = NDArray[np.floating[Any]]
+
+OPAQUE = 0.25  # alpha from which flames are seen
+GREY = 0.35  # saturation below which the sky is cloud
+DRIFT_LAG = 4  # frames
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is measured, in words, and how."""
+
+    words: str
+    of: Callable[[Array], float]
+
+
+def flame_height(clip: Array) -> float:
+    """Height of the topmost visible pixel of a column, averaged over columns and frames."""
+    visible = clip[..., 3] > OPAQUE
+    rows = clip.shape[1]
+    return float(np.where(visible.any(1), rows - visible.argmax(1), 0).mean() / rows)
+
+
+def activity(clip: Array) -> float:
+    """Mean change from frame to frame."""
+    return float(np.abs(np.diff(clip, axis=0)).mean())
+
+
+def mean_alpha(clip: Array) -> float:
+    """Mean coverage."""
+    return float(clip[..., 3].mean())
+
+
+def correlation_length(clip: Array) -> float:
+    """Distance at which brightness is half as alike as at none, along rows and columns."""
+    light = clip[..., :3] @ LUMA
+    light = light - light.mean((1, 2), keepdims=True)
+    side = light.shape[1]
+    likeness = [1.0]
+    for lag in range(1, side // 2):
+        pairs = (light[:, lag:] * light[:, :-lag]).mean() + (light[:, :, lag:] * light[:, :, :-lag]).mean()
+        likeness.append(pairs / max(2 * (light**2).mean(), 1e-9))
+        if likeness[-1] < 0.5:
+            break
+    above, below = likeness[-2], likeness[-1]
+    return float((len(likeness) - 2 + min(1.0, (above - 0.5) / max(above - below, 1e-9))) / side)
+
+
+def edge_contrast(clip: Array) -> float:
+    """Mean change from pixel to pixel, in standard deviations of the picture's brightness."""
+    light = clip[..., :3] @ LUMA
+    steps = np.abs(np.diff(light, axis=1)).mean() + np.abs(np.diff(light, axis=2)).mean()
+    return float(steps / 2 / max(light.std(), 1e-6))
+
+
+def cloud_fraction(clip: Array) -> float:
+    """Share of the picture that has little colour."""
+    most = clip[..., :3].max(-1)
+    saturation = (most - clip[..., :3].min(-1)) / np.maximum(most, 1e-6)
+    return float((saturation < GREY).mean())
+
+
+def drift(clip: Array) -> float:
+    """How far the picture moves in a frame, by phase correlation."""
+    light = clip[..., :3] @ LUMA
+    side = light.shape[1]
+    window = np.outer(np.hanning(side + 2)[1:-1], np.hanning(light.shape[2] + 2)[1:-1])
+    waves = np.fft.fft2((light - light.mean((1, 2), keepdims=True)) * window)
+    cross = (waves[DRIFT_LAG:] * waves[:-DRIFT_LAG].conj()).sum(0)
+    alike = np.fft.ifft2(cross / np.maximum(np.abs(cross), 1e-9)).real
+    row, column = np.unravel_index(alike.argmax(), alike.shape)
+    shift = [_signed(int(row), alike[:, column]), _signed(int(column), alike[row])]
+    return float(np.linalg.norm(shift) / DRIFT_LAG / side)
+
+
+def _signed(peak: int, line: Array) -> float:
+    """The place of a peak on a periodic line, within half its length of 0, refined by a parabola."""
+    before, at, after = line[peak - 1], line[peak], line[(peak + 1) % len(line)]
+    fine = peak + 0.5 * (before - after) / min(before - 2 * at + after, -1e-9)
+    return (fine + len(line) / 2) % len(line) - len(line) / 2
+
+
+MEASURES: dict[str, Measure] = {
+    "height": Measure("height of the flames", flame_height),
+    "turbulence": Measure("change a frame", activity),
+    "density": Measure("mean alpha", mean_alpha),
+    "scale": Measure("correlation length", correlation_length),
+    "sharpness": Measure("edge contrast", edge_contrast),
+    "coverage": Measure("cloud fraction", cloud_fraction),
+    "wind": Measure("drift a frame", drift),
+}
+
+
+def rank_correlation(x: Array, y: Array) -> float:
+    """Spearman's, ties sharing their mean rank; 0 where either is constant."""
+    x, y = _ranks(x), _ranks(y)
+    if x.std() == 0 or y.std() == 0:
+        return 0.0
+    return float(np.corrcoef(x, y)[0, 1])
+
+
+def slopes(controls: Array, measured: Array) -> Array:
+    """Change of a measured (n,) with each control of (n, c), the others held: (c,), by least squares."""
+    design = np.concatenate([np.ones((len(controls), 1)), controls], axis=1)
+    return np.linalg.lstsq(design, measured, rcond=None)[0][1:]
+
+
+def _ranks(values: Array) -> Array:
+    _, index, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[index]
