@@ -36,6 +36,7 @@ class WorkerClient:
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
         self._open: set[int] = set()  # requests without their last answer
         self._last_id = 0
         self._running = False
@@ -78,7 +79,9 @@ class WorkerClient:
         assert self._process.stdout is not None
         self._running = True
         for work, pipe in ((self._write, self._process.stdin), (self._read, self._process.stdout)):
-            threading.Thread(target=work, args=(pipe,), name=f"aigc{work.__name__}", daemon=True).start()
+            thread = threading.Thread(target=work, args=(pipe,), name=f"aigc{work.__name__}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def send(self, kind: str, **fields: Any) -> int:
         """Queue a request and give its id.
@@ -126,6 +129,8 @@ class WorkerClient:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        for thread in self._threads:
+            thread.join(timeout_s)
 
     def _write(self, pipe: IO[bytes]) -> None:
         # A worker that died is noticed by the reader. Closing the pipe is what ends a living one.
