@@ -37,7 +37,15 @@ def build(folder: Path) -> Path:
         shutil.copytree(ROOT / "aigc_blender", stage, ignore=shutil.ignore_patterns("__pycache__", ".*"))
         for file in (manifest, ROOT / "LICENSE"):
             shutil.copy(file, stage)
-        command = [sys.executable, str(builder()), "build", "--source-dir", str(stage), "--output-filepath", str(target)]
+        command = [
+            sys.executable,
+            str(builder()),
+            "build",
+            "--source-dir",
+            str(stage),
+            "--output-filepath",
+            str(target),
+        ]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"Blender's builder refused the extension:\n{done.stdout}{done.stderr}")
