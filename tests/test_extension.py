@@ -13,13 +13,21 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ID = "aigc_blender"
-INSTALL = """
+JOURNEY = """
 import sys, bpy
-bpy.ops.extensions.package_install_files(filepath=sys.argv[1], repo="user_default", enable_on_install=True, overwrite=True)
+package, folder = sys.argv[1:]
+bpy.ops.extensions.package_install_files(filepath=package, repo="user_default", enable_on_install=True, overwrite=True)
 name = "bl_ext.user_default.aigc_blender"
 assert name in bpy.context.preferences.addons, "installed, but not enabled"
-assert not {"torch", "imageio", "OpenImageIO", "safetensors"} & sys.modules.keys(), "Blender loaded what it does not have"
 print("INSTALLED", sys.modules[name].__file__)
+
+scene = bpy.context.scene
+scene.frame_start, scene.frame_end = 1, 2
+bpy.ops.aigc.add(style="fire")
+settings = scene.aigc_item.aigc
+settings.width, settings.height, settings.format = 64, 64, "png"
+bpy.ops.aigc.generate(folder=folder)
+assert not {"torch", "imageio", "OpenImageIO", "safetensors"} & sys.modules.keys(), "Blender loaded what it does not have"
 """
 
 
@@ -76,6 +84,9 @@ def test_blenders_validator_accepts_it(extension: Path) -> None:
 
 
 @pytest.mark.slow
-def test_blender_installs_and_enables_it(extension: Path, tmp_path: Path) -> None:
-    output = run("-c", INSTALL, extension, resources=tmp_path)
-    assert f"INSTALLED {tmp_path}" in output
+def test_blender_installs_and_enables_it_and_it_generates(extension: Path, tmp_path: Path) -> None:
+    resources, frames = tmp_path / "resources", tmp_path / "frames"
+    resources.mkdir()
+    output = run("-c", JOURNEY, extension, frames, resources=resources)
+    assert f"INSTALLED {resources}" in output
+    assert {path.name for path in frames.glob("*.png")} == {"fire.0001.png", "fire.0002.png"}
