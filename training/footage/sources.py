@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import imageio.v3 as iio
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,10 +87,8 @@ def frame_rate(source: Source) -> float | None:
     """
     if not source.is_video:
         return None
-    try:
-        rate = float(iio.immeta(source.files[0], plugin="pyav").get("fps") or 0)
-    except (OSError, ValueError) as error:
-        raise _unreadable(source.files[0], error) from None
+    with _opened(source.files[0]) as stream:
+        rate = float(stream.average_rate or 0)
     return rate if 0 < rate <= 1000 else None
 
 
@@ -118,16 +117,26 @@ def _runs(numbered: Sequence[tuple[int, Path]]) -> Iterator[tuple[Path, ...]]:
             start = i
 
 
-def _video(path: Path) -> Iterator[Frame]:
-    import av
-
+@contextmanager
+def _opened(path: Path) -> Iterator[av.VideoStream]:
+    """The first video stream of a file; whatever decoding raises becomes a FootageError."""
     try:
-        stored = iio.immeta(path, plugin="pyav")["video_format"]
-        alpha = any(component.is_alpha for component in av.VideoFormat(stored).components)
-        for pixels in iio.imiter(path, plugin="pyav", format="rgba" if alpha else "rgb24"):
-            yield _premultiplied(pixels) if alpha else _opaque(pixels)
-    except (OSError, ValueError, KeyError, av.FFmpegError) as error:
-        raise _unreadable(path, error) from None
+        with av.open(path) as container:
+            if not container.streams.video:
+                raise FootageError(f"{path}: has no pictures in it; give another file.")
+            yield container.streams.video[0]
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise _unreadable(path, getattr(error, "strerror", None) or error) from None
+
+
+def _video(path: Path) -> Iterator[Frame]:
+    with _opened(path) as stream:
+        alpha = any(component.is_alpha for component in stream.codec_context.format.components)
+        for frame in stream.container.decode(stream):
+            if alpha:
+                yield _premultiplied(frame.to_ndarray(format="rgba"))
+            else:
+                yield _opaque(frame.to_ndarray(format="rgb24"))
 
 
 def _picture(path: Path) -> Frame:
