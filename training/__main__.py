@@ -192,11 +192,14 @@ def _real(arguments: argparse.Namespace, frames: int) -> tuple[list[Footage], La
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
     from aigc_blender.generator.checkpoint import load_model
     from aigc_blender.generator.sampler import resolve_device
 
-    from .evaluate import EvaluationError, Protocol, as_table, evaluate, write_json
+    from .evaluate import Protocol, evaluate
     from .metrics.features import load_network
+    from .metrics.report import EvaluationError, as_table, write_json
 
     def progress(text: str) -> None:
         print(text, file=sys.stderr)
@@ -213,7 +216,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if network is None:
         print("\nKernel distances were left out: they need --features.")
     if arguments.json:
-        write_json(arguments.json, model, protocol, reports)
+        about = {"model": model.card.name, "digest": model.file.digest, "protocol": asdict(protocol)}
+        write_json(arguments.json, about, reports)
     return 0
 
 

@@ -6,10 +6,9 @@ The numbers depend on how many clips are compared, so they may be compared only 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 
 from aigc_blender.card import AXES, Style
-from aigc_blender.errors import AigcError
 from aigc_blender.generator.checkpoint import Model
 from aigc_blender.generator.sampler import Sampler
 from aigc_blender.recipe import Recipe
@@ -31,19 +29,13 @@ from .metrics.controls import MEASURES, rank_correlation, slopes
 from .metrics.distances import Score, distance_kernel, polynomial_kernel, score, sliced_wasserstein
 from .metrics.features import SqueezeNet, difference_features, frame_features
 from .metrics.motion import loop_steps, repeat, seam, spectral_signature, tile_steps
+from .metrics.report import EvaluationError, Report, Slider
 
 Clips = NDArray[np.uint8]  # (n, F, H, W, 4), premultiplied RGBA
 
 HELD_OUT_SEED = 1000  # training footage has seed 0 unless its maker chose another
 LAGS = (1, 2, 4)
 POSITIONS = 9  # of a slider
-
-
-class EvaluationError(AigcError):
-    """A model or a protocol that cannot be evaluated."""
-
-    code = "evaluation"
-    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -70,25 +62,6 @@ class Protocol:
             raise EvaluationError(
                 f"{self.clips} clips cannot be compared in two halves; give an even number, 4 or more."
             )
-
-
-@dataclass(frozen=True)
-class Slider:
-    """A control: what was measured, its rank correlation with the slider, and its slopes in generated and real clips."""
-
-    measure: str
-    rank: float
-    generated: float
-    simulated: float
-
-
-@dataclass(frozen=True)
-class Report:
-    """One style: scores by metric, sliders by control."""
-
-    style: str
-    scores: dict[str, Score]
-    sliders: dict[str, Slider]
 
 
 def evaluate(
@@ -149,8 +122,9 @@ class Artist:
                 controls={name: float(value) for name, value in setting.items()},
             )
             self.seed += 1
-            drawn.append(np.stack([frame for _, frame in self.sampler.frames(recipe, range(frames))]))
-        return (np.stack(drawn) * 255 + 0.5).astype(np.uint8)
+            clip = np.stack([frame for _, frame in self.sampler.frames(recipe, range(frames))])
+            drawn.append((clip * 255 + 0.5).astype(np.uint8))
+        return np.stack(drawn)
 
 
 def _style(model: Model, name: str, size: int) -> Style:
@@ -278,57 +252,3 @@ def _measured(clips: Clips, control: str) -> NDArray[np.floating[Any]]:
 
 def _names(style: Style) -> list[str]:
     return [control.name for control in style.controls]
-
-
-def as_table(reports: Sequence[Report]) -> str:
-    """The reports as text: scores, then sliders, then what the shuffled frames prove or fail to."""
-    lines = [
-        f"{'style':10} {'metric':16} {'generated':>10} {'real/real':>10} {'ratio':>7} {'shuffled':>10}  excess, 95% interval"
-    ]
-    blind = []
-    for report in reports:
-        for name, s in report.scores.items():
-            ratio = "" if s.ratio is None else f"{s.ratio:.2f}"
-            shuffled = "" if s.shuffled is None else f"{s.shuffled:.4f}"
-            excess = "" if s.excess is None else f"{s.excess[0]:.4f} .. {s.excess[1]:.4f}"
-            lines.append(
-                f"{report.style:10} {name:16} {s.generated:10.4f} {s.floor:10.4f} {ratio:>7} {shuffled:>10}  {excess}".rstrip()
-            )
-            if s.shuffled is not None and s.shuffled <= s.floor:
-                blind.append(
-                    f"{report.style}, {name}: shuffled frames score no worse than real ones; compare more clips."
-                )
-    lines += ["", f"{'style':10} {'control':12} {'measured':22} {'rank':>6} {'slope':>9} {'simulated':>10}"]
-    for report in reports:
-        for name, c in report.sliders.items():
-            lines.append(
-                f"{report.style:10} {name:12} {c.measure:22} {c.rank:6.2f} {c.generated:9.4f} {c.simulated:10.4f}"
-            )
-    return "\n".join([*lines, *(["", *blind] if blind else [])])
-
-
-def write_json(path: Path, model: Model, protocol: Protocol, reports: Sequence[Report]) -> None:
-    """Write the reports as JSON, whole or not at all.
-
-    Raises:
-        EvaluationError: the file cannot be written.
-    """
-    content = {
-        "model": model.card.name,
-        "digest": model.file.digest,
-        "protocol": asdict(protocol),
-        "styles": {
-            report.style: {
-                "scores": {name: {**asdict(s), "ratio": s.ratio} for name, s in report.scores.items()},
-                "controls": {name: asdict(c) for name, c in report.sliders.items()},
-            }
-            for report in reports
-        },
-    }
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
-        temporary.replace(path)
-    except OSError as error:
-        raise EvaluationError(f"{path}: cannot be written ({error.strerror}); choose another file.") from None

@@ -23,7 +23,8 @@ def spectral_signature(clip: NDArray[np.uint8]) -> Array:
     """The power of a clip (F, H, W, 4) over signed wave vector and frequency, in decibels: (bins,).
 
     The bins are octaves of temporal frequency times octaves of spatial frequency times directions. A wave that runs one
-    way lies on one side; one that stands, boils or flickers lies on both.
+    way lies on one side; one that stands, boils or flickers lies on both. How much more lies on the one than on the other
+    follows without its sign, so that clips which run every way are alike in that they run.
     """
     light = brightness(clip).astype(np.float64)
     window = np.ones(())
@@ -32,22 +33,24 @@ def spectral_signature(clip: NDArray[np.uint8]) -> Array:
     light = (light - (light * window).sum() / window.sum()) * window
     # Both of a conjugate pair say the same: the half with frequency >= 0 is all there is.
     power = np.abs(np.fft.fftn(light)[: len(clip) // 2 + 1]) ** 2
-    bins = _bins(light.shape)
+    bins, count = _bins(light.shape)
+    sums, sizes = (np.bincount(bins.ravel(), weights, count) for weights in (power.ravel(), None))
     grain = (window**2).sum() / (12 * 255**2)  # power of rounding to bytes: below it nothing can be told
-    sums, counts = np.bincount(bins.ravel(), power.ravel()), np.bincount(bins.ravel())
-    return 10 * np.log10(sums[counts > 0] / counts[counts > 0] + grain)
+    decibels = 10 * np.log10(sums / np.maximum(sizes, 1) + grain)
+    one, other = np.split(decibels.reshape(-1, SECTORS), 2, axis=1)
+    return np.concatenate([decibels, np.abs(one - other).ravel()])
 
 
-def _bins(shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """The bin of every coefficient with frequency >= 0: (F // 2 + 1, H, W)."""
+def _bins(shape: tuple[int, ...]) -> tuple[NDArray[np.int64], int]:
+    """The bin of every coefficient with frequency >= 0, (F // 2 + 1, H, W), and how many there are; directions run fastest."""
     frames, height, width = shape
     size = max(height, width)
     ky, kx = np.fft.fftfreq(height, 1 / size)[:, None], np.fft.fftfreq(width, 1 / size)[None]
-    ring, ahead = _octave(np.hypot(kx, ky)), _octave(np.arange(frames // 2 + 1.0))
+    ring, rate = _octave(np.hypot(kx, ky)), _octave(np.arange(frames // 2 + 1.0))
     # The pattern cos(k.x + w t) moves along -k; rows count downwards.
     sector = np.round(np.arctan2(ky, -kx) / (2 * np.pi / SECTORS)).astype(np.int64) % SECTORS
-    place = ring * SECTORS + np.where(ring > 0, sector, 0)
-    return ahead[:, None, None] * ((ring.max() + 1) * SECTORS) + place[None]
+    rings = ring.max() + 1
+    return (rate[:, None, None] * rings + ring) * SECTORS + sector, int((rate.max() + 1) * rings * SECTORS)
 
 
 def _octave(frequency: Array) -> NDArray[np.int64]:

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The evaluation from model file to table, on a model and a protocol small enough for a test."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from aigc_blender.card import Card, Rights
+from aigc_blender.generator.checkpoint import Model, load_model, save_model
+from aigc_blender.generator.network import Generator
+from tests.models import STYLES, TINY, tiny_model
+from training.__main__ import main
+from training.evaluate import Protocol, evaluate, shuffle
+from training.footage.procedural import CAUSTICS
+from training.metrics.report import EvaluationError, Report, as_table, write_json
+
+SMALL = Protocol(clips=4, frames=12, instants=2, stretch=24, loop=16, few=2, sweep=5, seeds=1)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def water(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model whose caustics have the project's controls."""
+    torch.manual_seed(0)
+    style = replace(STYLES[1], controls=CAUSTICS.controls, native_height=32, max_height=64)
+    card = Card(name="Water", styles=(style,), architecture={}, rights=Rights("made by the tests"))
+    network = Generator(replace(TINY, styles=1, controls=len(CAUSTICS.controls)))
+    path = tmp_path_factory.mktemp("model") / "water.safetensors"
+    save_model(path, replace(card, architecture=network.architecture.to_dict()), network)
+    return path
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("footage")
+
+
+def _evaluate(model: Model, cache: Path) -> Report:
+    return evaluate(model, [], replace(SMALL, size=32), cache, None, CPU, lambda _: None)[0]
+
+
+@pytest.mark.slow
+def test_an_untrained_model_is_far_and_the_same_evaluation_gives_the_same_numbers(water: Path, cache: Path) -> None:
+    model = load_model(water)
+    report = _evaluate(model, cache)
+    assert report == _evaluate(model, cache)
+    scores = report.scores
+    assert set(scores) == {
+        "patches, frames",
+        "patches, lag 1",
+        "spectrum, dB",
+        "loop seam",
+        "tile seam x",
+        "tile seam y",
+        "repeat",
+    }
+    for name in ("patches, frames", "patches, lag 1", "spectrum, dB"):
+        assert scores[name].generated > 2 * scores[name].floor, name
+    for name in ("patches, lag 1", "spectrum, dB"):
+        shuffled = scores[name].shuffled
+        assert shuffled is not None
+        assert shuffled > scores[name].floor, name
+    assert set(report.sliders) == {"scale", "sharpness"}
+    assert report.sliders["scale"].simulated > 0
+    assert report.sliders["sharpness"].simulated > 0
+    assert all(-1 <= slider.rank <= 1 for slider in report.sliders.values())
+
+
+@pytest.mark.slow
+def test_table_and_file_hold_every_number(water: Path, cache: Path, tmp_path: Path) -> None:
+    report = _evaluate(load_model(water), cache)
+    table = as_table([report])
+    for name, found in report.scores.items():
+        assert re.search(rf"caustics +{re.escape(name)} +{found.generated:.4f} +{found.floor:.4f}", table)
+    assert "correlation length" in table
+    path = tmp_path / "new" / "numbers.json"
+    write_json(path, {"model": "Water"}, [report])
+    stored = json.loads(path.read_text())["styles"]["caustics"]
+    assert stored["scores"]["loop seam"]["generated"] == report.scores["loop seam"].generated
+    assert stored["controls"]["scale"]["rank"] == report.sliders["scale"].rank
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_a_table_warns_of_metrics_that_are_blind_to_order() -> None:
+    from training.metrics.distances import Score
+
+    table = as_table([Report("fire", {"kernel, lag 1": Score(2.0, 1.0, 0.9), "patches": Score(2.0, 1.0, 1.1)}, {})])
+    assert [line for line in table.splitlines() if "no worse" in line] == [
+        "fire, kernel, lag 1: shuffled frames score no worse than real ones; compare more clips."
+    ]
+
+
+def test_shuffled_clips_keep_their_frames() -> None:
+    clips = np.random.default_rng(0).integers(0, 255, (3, 10, 4, 4, 4), dtype=np.uint8)
+    shuffled = shuffle(clips)
+    assert (shuffled != clips).any()
+    for before, after in zip(clips, shuffled, strict=True):
+        assert sorted(f.tobytes() for f in before) == sorted(f.tobytes() for f in after)
+
+
+def test_what_cannot_be_compared_is_refused_with_a_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tiny_model(tmp_path)
+    for arguments, remedy in (
+        (["--procedural", "--styles", "lava"], "give styles that the model and the project have: fire, caustics"),
+        (["--procedural", "--size", "96"], "give a --size that divides 128"),
+        (["--procedural", "--clips", "5"], "give an even number"),
+        (["--procedural", "--features", str(tmp_path / "none")], "give the weights of SqueezeNet"),
+        ([], "Give --procedural"),
+    ):
+        assert main(["evaluate", str(path), "--cache", str(tmp_path / "cache"), *arguments]) == 2
+        assert remedy in capsys.readouterr().err
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EvaluationError, match="numbers"):
+        write_json(tmp_path / "file" / "numbers.json", {}, [])
