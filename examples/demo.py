@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A burning brazier from the bundled model: ``python examples/demo.py``, as ``make demo`` does.
+
+Installs the extension as a user would, into a Blender of its own, lets its Generate operator draw a fire that loops
+and tiles, puts that on an object and behind the scene, and renders some frames. All of it lands in ``out/demo``.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "out" / "demo"
+LOOP = 48  # frames
+RENDERED = range(1, LOOP + 1, LOOP // 8)
+FIRE_SIZE = (256, 144)
+RENDER_SIZE = (480, 270)
+SAMPLES = 48
+
+
+def main() -> int:
+    """Run the demo; gives the exit code."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="aigc-demo-", ignore_cleanup_errors=True) as own:
+        os.environ["BLENDER_USER_RESOURCES"] = own  # read when bpy is imported: the user's own Blender stays as it is
+        os.environ.setdefault("AIGC_HOME", str(Path(own) / "aigc"))
+        install_extension()
+        flame = build_scene()
+        try:
+            generate_fire(flame)
+        except RuntimeError as error:  # how an operator's report reaches a script
+            print(str(error).strip(), file=sys.stderr)
+            return 1
+        render()
+        uninstall_extension()
+    sheet = contact_sheet()
+    print(f"\nThe fire:          {OUT / 'fire' / 'fire.0001.png'} ... ({LOOP} frames, a loop that also tiles sideways)")
+    print(f"Rendered by it:    {OUT / 'render' / '0001.png'} ... ({len(RENDERED)} frames)")
+    print(f"All at a glance:   {sheet}")
+    print(f"It took {time.monotonic() - began:.0f} s.")
+    return 0
+
+
+def install_extension() -> None:
+    """Build the zip, and install and enable it as from disk."""
+    import bpy
+
+    sys.path.insert(0, str(ROOT))
+    from scripts.build_extension import build
+
+    package = build(Path(os.environ["BLENDER_USER_RESOURCES"]) / "dist")
+    bpy.ops.extensions.package_install_files(
+        filepath=str(package), repo="user_default", enable_on_install=True, overwrite=True
+    )
+    assert "bl_ext.user_default.aigc_blender" in bpy.context.preferences.addons, "the extension was not enabled"
+
+
+def uninstall_extension() -> None:
+    """End the worker, before the folder that it lives in goes."""
+    import addon_utils
+
+    addon_utils.disable("bl_ext.user_default.aigc_blender")
+
+
+def build_scene() -> Any:
+    """A dark hall with a brazier between pillars; gives the tube that is to burn (bpy.types.Object)."""
+    import bpy
+
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False)
+    scene = bpy.context.scene
+    world = scene.world = bpy.data.worlds.new("Night")
+    if bpy.app.version < (5, 0, 0):
+        world.use_nodes = True
+    world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.012, 0.014, 0.022, 1)
+
+    stone = surface("Stone", (0.06, 0.055, 0.05), roughness=0.65)
+    iron = surface("Iron", (0.03, 0.03, 0.035), roughness=0.35, metallic=1.0)
+    floor = surface("Wet floor", (0.02, 0.02, 0.022), roughness=0.16)
+
+    bpy.ops.mesh.primitive_plane_add(size=40)
+    bpy.context.object.data.materials.append(floor)
+    for x, y in ((-2.3, 1.2), (2.3, 1.2), (-3.3, 4.2), (3.3, 4.2)):
+        bpy.ops.mesh.primitive_cylinder_add(vertices=8, radius=0.34, depth=6, location=(x, y, 3), rotation=(0, 0, 0.39))
+        bpy.context.object.data.materials.append(stone)
+        bpy.ops.mesh.primitive_cube_add(size=1, location=(x, y, 0.12))
+        bpy.context.object.scale = (1.0, 1.0, 0.24)
+        bpy.context.object.data.materials.append(stone)
+    bowl(iron)
+
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    camera.location, camera.rotation_euler = (0, -6.4, 1.25), (math.radians(90), 0, 0)
+    camera.data.lens, camera.data.shift_y = 38, 0.03
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+
+    lamp = bpy.data.objects.new("Fill", bpy.data.lights.new("Fill", "AREA"))
+    lamp.location, lamp.rotation_euler = (-4, -5, 5), (math.radians(50), 0, math.radians(-35))
+    lamp.data.energy, lamp.data.size, lamp.data.color = 60, 4, (0.45, 0.6, 1.0)
+    scene.collection.objects.link(lamp)
+
+    flame = tube(radius=0.42, height=1.6)
+    flame.location = (0, 0, 0.78)
+    scene.collection.objects.link(flame)
+    bpy.context.view_layer.objects.active = flame
+    return flame
+
+
+def surface(name: str, colour: tuple[float, float, float], roughness: float, metallic: float = 0.0) -> Any:
+    """A plain material (bpy.types.Material)."""
+    import bpy
+
+    material = bpy.data.materials.new(name)
+    if bpy.app.version < (5, 0, 0):
+        material.use_nodes = True
+    shader = material.node_tree.nodes["Principled BSDF"]
+    shader.inputs["Base Color"].default_value = (*colour, 1)
+    shader.inputs["Roughness"].default_value = roughness
+    shader.inputs["Metallic"].default_value = metallic
+    return material
+
+
+def bowl(material: Any) -> None:
+    """The brazier: a bowl on a foot."""
+    import bpy
+
+    profile = ((0.34, 0.0), (0.3, 0.06), (0.1, 0.12), (0.09, 0.5), (0.2, 0.6), (0.5, 0.78), (0.56, 0.92), (0.5, 0.9))
+    revolve("Brazier", profile, material)
+    for angle in range(6):
+        bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=2, radius=0.17)
+        coal = bpy.context.object
+        coal.location = (0.26 * math.cos(angle), 0.26 * math.sin(angle), 0.82)
+        coal.scale.z = 0.6
+        coal.data.materials.append(material)
+
+
+def revolve(name: str, profile: tuple[tuple[float, float], ...], material: Any, sides: int = 48) -> None:
+    """A surface of revolution about the z axis from (radius, height) pairs."""
+    import bpy
+
+    turns = [(math.cos(t), math.sin(t)) for t in (2 * math.pi * i / sides for i in range(sides))]
+    points = [(r * c, r * s, z) for r, z in profile for c, s in turns]
+    faces = [
+        (j * sides + i, j * sides + (i + 1) % sides, (j + 1) * sides + (i + 1) % sides, (j + 1) * sides + i)
+        for j in range(len(profile) - 1)
+        for i in range(sides)
+    ]
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata(points, [], faces)
+    mesh.materials.append(material)
+    mesh.shade_smooth()
+    bpy.context.scene.collection.objects.link(bpy.data.objects.new(name, mesh))
+
+
+def tube(radius: float, height: float, sides: int = 64) -> Any:
+    """An open tube whose UV map wraps the fire around it once: the seam closes because the fire tiles."""
+    import bpy
+
+    turns = [2 * math.pi * i / sides for i in range(sides + 1)]
+    points = [(radius * math.cos(t), radius * math.sin(t), z) for z in (0, height) for t in turns]
+    faces = [(i, i + 1, sides + 2 + i, sides + 1 + i) for i in range(sides)]
+    mesh = bpy.data.meshes.new("Flame")
+    mesh.from_pydata(points, [], faces)
+    uvs = [(i / sides, z) for z in (0, 1) for i in range(sides + 1)]
+    corners = [uv for face in faces for vertex in face for uv in uvs[vertex]]
+    mesh.uv_layers.new(name="UVMap").data.foreach_set("uv", corners)
+    return bpy.data.objects.new("Flame", mesh)
+
+
+def generate_fire(flame: Any) -> None:
+    """What a user does in the sidebar: add the element, set it, generate it on the active object and as backdrop."""
+    import bpy
+
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = 1, LOOP
+    scene.render.fps = 24
+    bpy.ops.aigc.add(style="fire")
+    element = scene.aigc_item
+    settings = element.aigc
+    settings.width, settings.height = FIRE_SIZE
+    settings.use_loop, settings.tile_x, settings.seed = True, True, 7
+    settings.placement = {"MATERIAL", "BACKDROP"}
+    settings.format = "png"
+    began = time.monotonic()
+    bpy.ops.aigc.generate(folder=str(OUT / "fire"))
+    print(f"Generated in {time.monotonic() - began:.1f} s.")
+    strength(flame.active_material, 6.0)
+    backdrop = next(o for o in scene.objects if "aigc_backdrop" in o)
+    strength(backdrop.active_material, 0.5)
+
+
+def strength(material: Any, value: float) -> None:
+    """Set the light of an element in one material."""
+    node = next(n for n in material.node_tree.nodes if n.bl_idname == "ShaderNodeGroup")
+    node.inputs["Strength"].default_value = value
+
+
+def render() -> None:
+    """Render some frames with Cycles on the CPU."""
+    import bpy
+
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples, scene.cycles.use_denoising = SAMPLES, False
+    scene.cycles.sample_clamp_indirect = 2.0  # no fireflies
+    scene.render.resolution_x, scene.render.resolution_y = RENDER_SIZE
+    scene.view_settings.view_transform = "Standard"  # the fire's colours as the model drew them
+    scene.render.image_settings.file_format = "PNG"
+    for frame in RENDERED:
+        scene.frame_set(frame)
+        scene.render.filepath = str(OUT / "render" / f"{frame:04d}.png")
+        bpy.ops.render.render(write_still=True)
+
+
+def contact_sheet() -> Path:
+    """The rendered frames above the fire's own, over black."""
+    import imageio.v3 as imageio
+
+    rendered = [imageio.imread(OUT / "render" / f"{frame:04d}.png")[..., :3] for frame in RENDERED]
+    fire = [over_black(imageio.imread(OUT / "fire" / f"fire.{frame:04d}.png")) for frame in RENDERED]
+    gap, columns = 6, 4
+    width = columns * (RENDER_SIZE[0] + gap) + gap
+    sheet_rows = [rendered[i : i + columns] for i in range(0, len(rendered), columns)]
+    scale = (width - gap) / (len(fire) * (FIRE_SIZE[0] + gap))
+    assert scale <= 1
+    strip = [resized(picture, (width - gap) // len(fire) - gap) for picture in fire]
+    rows = [*sheet_rows, strip]
+    sheet = np.full((sum(r[0].shape[0] + gap for r in rows) + gap, width, 3), 24, np.uint8)
+    y = gap
+    for row in rows:
+        x = gap
+        for picture in row:
+            sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+            x += picture.shape[1] + gap
+        y += row[0].shape[0] + gap
+    path = OUT / "contact-sheet.png"
+    imageio.imwrite(path, sheet)
+    return path
+
+
+def over_black(pixels: np.ndarray) -> np.ndarray:
+    """Straight uint8 RGBA composited over black; RGB as it is."""
+    if pixels.shape[2] == 3:
+        return pixels
+    return (pixels[..., :3].astype(np.float32) * (pixels[..., 3:] / 255) + 0.5).astype(np.uint8)
+
+
+def resized(pixels: np.ndarray, width: int) -> np.ndarray:
+    """The nearest pixels of a picture at another width."""
+    height = round(pixels.shape[0] * width / pixels.shape[1])
+    rows = (np.arange(height) + 0.5) * pixels.shape[0] / height
+    columns = (np.arange(width) + 0.5) * pixels.shape[1] / width
+    return pixels[rows.astype(int)[:, None], columns.astype(int)[None]]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
