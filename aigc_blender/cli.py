@@ -27,6 +27,7 @@ from .errors import AigcError, RuntimeMissingError
 from .library import find_models
 from .recipe import Recipe, parse_fps
 from .runtime.code import cli_command, install_code
+from .runtime.environment import child_environment
 from .runtime.find import PACKAGES, Runtime, find_runtime, list_devices, look_at
 from .sequence.names import SUFFIXES, parse_frames
 from .sequence.sidecar import read_recipe
@@ -121,7 +122,8 @@ def _is_runtime() -> bool:
 
 def _generate_elsewhere(argv: list[str]) -> int:
     """Run the same command line in the runtime, with our own standard streams."""
-    child = subprocess.Popen(cli_command(find_runtime(), install_code(), argv))
+    command = cli_command(find_runtime(), install_code(), argv)
+    child = subprocess.Popen(command, env={**os.environ, **child_environment()})
     try:
         return child.wait()
     except KeyboardInterrupt as end:
