@@ -23,7 +23,7 @@ LOOP = 48  # frames
 RENDERED = range(1, LOOP + 1, LOOP // 8)
 FIRE_SIZE = (256, 144)
 RENDER_SIZE = (480, 270)
-SAMPLES = 48
+SAMPLES = 24
 
 
 def main() -> int:
@@ -79,11 +79,11 @@ def build_scene() -> Any:
     world = scene.world = bpy.data.worlds.new("Night")
     if bpy.app.version < (5, 0, 0):
         world.use_nodes = True
-    world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.012, 0.014, 0.022, 1)
+    world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.004, 0.006, 0.014, 1)
 
     stone = surface("Stone", (0.06, 0.055, 0.05), roughness=0.65)
-    iron = surface("Iron", (0.03, 0.03, 0.035), roughness=0.35, metallic=1.0)
-    floor = surface("Wet floor", (0.02, 0.02, 0.022), roughness=0.16)
+    bronze = surface("Bronze", (0.25, 0.13, 0.06), roughness=0.4, metallic=0.7)
+    floor = surface("Floor", (0.09, 0.085, 0.08), roughness=0.25)
 
     bpy.ops.mesh.primitive_plane_add(size=40)
     bpy.context.object.data.materials.append(floor)
@@ -93,21 +93,18 @@ def build_scene() -> Any:
         bpy.ops.mesh.primitive_cube_add(size=1, location=(x, y, 0.12))
         bpy.context.object.scale = (1.0, 1.0, 0.24)
         bpy.context.object.data.materials.append(stone)
-    bowl(iron)
+    brazier(bronze)
 
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    camera.location, camera.rotation_euler = (0, -6.4, 1.25), (math.radians(90), 0, 0)
-    camera.data.lens, camera.data.shift_y = 38, 0.03
+    camera.location, camera.rotation_euler = (0, -6.4, 1.35), (math.radians(90), 0, 0)
+    camera.data.lens, camera.data.shift_y = 38, 0.05
     scene.collection.objects.link(camera)
     scene.camera = camera
 
-    lamp = bpy.data.objects.new("Fill", bpy.data.lights.new("Fill", "AREA"))
-    lamp.location, lamp.rotation_euler = (-4, -5, 5), (math.radians(50), 0, math.radians(-35))
-    lamp.data.energy, lamp.data.size, lamp.data.color = 60, 4, (0.45, 0.6, 1.0)
-    scene.collection.objects.link(lamp)
+    light("Glow", (0, 0, 1.5), energy=420, colour=(1.0, 0.42, 0.12), radius=0.25)
+    light("Moon", (-6, -7, 6), energy=1600, colour=(0.4, 0.55, 1.0), radius=0.6)
 
-    flame = tube(radius=0.42, height=1.6)
-    flame.location = (0, 0, 0.78)
+    flame = tongue()
     scene.collection.objects.link(flame)
     bpy.context.view_layer.objects.active = flame
     return flame
@@ -127,51 +124,65 @@ def surface(name: str, colour: tuple[float, float, float], roughness: float, met
     return material
 
 
-def bowl(material: Any) -> None:
+def light(name: str, place: tuple[float, float, float], energy: float, colour: tuple[float, ...], radius: float) -> None:
+    """A soft lamp; energy in watts, radius in metres."""
+    import bpy
+
+    lamp = bpy.data.objects.new(name, bpy.data.lights.new(name, "POINT"))
+    lamp.location = place
+    lamp.data.energy, lamp.data.color, lamp.data.shadow_soft_size = energy, colour, radius
+    bpy.context.scene.collection.objects.link(lamp)
+
+
+def brazier(material: Any) -> None:
     """The brazier: a bowl on a foot."""
     import bpy
 
-    profile = ((0.34, 0.0), (0.3, 0.06), (0.1, 0.12), (0.09, 0.5), (0.2, 0.6), (0.5, 0.78), (0.56, 0.92), (0.5, 0.9))
-    revolve("Brazier", profile, material)
+    profile = ((0.34, 0.0), (0.3, 0.06), (0.1, 0.12), (0.09, 0.45), (0.2, 0.56), (0.5, 0.74), (0.56, 0.88), (0.5, 0.86))
+    mesh = revolve("Brazier", profile)
+    mesh.materials.append(material)
+    bpy.context.scene.collection.objects.link(bpy.data.objects.new("Brazier", mesh))
     for angle in range(6):
         bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=2, radius=0.17)
         coal = bpy.context.object
-        coal.location = (0.26 * math.cos(angle), 0.26 * math.sin(angle), 0.82)
+        coal.location = (0.3 * math.cos(angle), 0.3 * math.sin(angle), 0.8)
         coal.scale.z = 0.6
         coal.data.materials.append(material)
 
 
-def revolve(name: str, profile: tuple[tuple[float, float], ...], material: Any, sides: int = 48) -> None:
-    """A surface of revolution about the z axis from (radius, height) pairs."""
+def tongue() -> Any:
+    """A surface in the shape of a flame; its UV map wraps the fire around it, and tiling closes the seam."""
     import bpy
 
-    turns = [(math.cos(t), math.sin(t)) for t in (2 * math.pi * i / sides for i in range(sides))]
+    heights = [i / 24 for i in range(25)]
+    profile = tuple((0.46 * (1 + 1.1 * h) * (1 - h) ** 0.8 + 0.03, 0.78 + 1.75 * h) for h in heights)
+    mesh = revolve("Flame", profile, uv_rows=heights)
+    return bpy.data.objects.new("Flame", mesh)
+
+
+def revolve(name: str, profile: tuple[tuple[float, float], ...], uv_rows: list[float] | None = None) -> Any:
+    """A surface of revolution about the z axis (bpy.types.Mesh) from (radius, height) pairs.
+
+    ``uv_rows`` gives each pair its v coordinate.
+    """
+    import bpy
+
+    sides = 64
+    columns = range(sides + 1)
+    turns = [(math.cos(t), math.sin(t)) for t in (2 * math.pi * i / sides for i in columns)]
     points = [(r * c, r * s, z) for r, z in profile for c, s in turns]
     faces = [
-        (j * sides + i, j * sides + (i + 1) % sides, (j + 1) * sides + (i + 1) % sides, (j + 1) * sides + i)
-        for j in range(len(profile) - 1)
+        (j + i, j + i + 1, j + sides + i + 2, j + sides + i + 1)
+        for j in range(0, (len(profile) - 1) * (sides + 1), sides + 1)
         for i in range(sides)
     ]
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata(points, [], faces)
-    mesh.materials.append(material)
     mesh.shade_smooth()
-    bpy.context.scene.collection.objects.link(bpy.data.objects.new(name, mesh))
-
-
-def tube(radius: float, height: float, sides: int = 64) -> Any:
-    """An open tube whose UV map wraps the fire around it once: the seam closes because the fire tiles."""
-    import bpy
-
-    turns = [2 * math.pi * i / sides for i in range(sides + 1)]
-    points = [(radius * math.cos(t), radius * math.sin(t), z) for z in (0, height) for t in turns]
-    faces = [(i, i + 1, sides + 2 + i, sides + 1 + i) for i in range(sides)]
-    mesh = bpy.data.meshes.new("Flame")
-    mesh.from_pydata(points, [], faces)
-    uvs = [(i / sides, z) for z in (0, 1) for i in range(sides + 1)]
-    corners = [uv for face in faces for vertex in face for uv in uvs[vertex]]
-    mesh.uv_layers.new(name="UVMap").data.foreach_set("uv", corners)
-    return bpy.data.objects.new("Flame", mesh)
+    if uv_rows:
+        uvs = [(i / sides, v) for v in uv_rows for i in columns]
+        mesh.uv_layers.new(name="UVMap").data.foreach_set("uv", [x for face in faces for p in face for x in uvs[p]])
+    return mesh
 
 
 def generate_fire(flame: Any) -> None:
@@ -191,9 +202,10 @@ def generate_fire(flame: Any) -> None:
     began = time.monotonic()
     bpy.ops.aigc.generate(folder=str(OUT / "fire"))
     print(f"Generated in {time.monotonic() - began:.1f} s.")
-    strength(flame.active_material, 6.0)
+    flame.active_material.cycles.emission_sampling = "NONE"  # the lamp inside lights the hall with less noise
+    strength(flame.active_material, 1.6)
     backdrop = next(o for o in scene.objects if "aigc_backdrop" in o)
-    strength(backdrop.active_material, 0.5)
+    strength(backdrop.active_material, 0.09)
 
 
 def strength(material: Any, value: float) -> None:
@@ -209,7 +221,7 @@ def render() -> None:
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising = SAMPLES, False
-    scene.cycles.sample_clamp_indirect = 2.0  # no fireflies
+    scene.cycles.max_bounces, scene.cycles.sample_clamp_indirect = 3, 1.0  # little noise in little time
     scene.render.resolution_x, scene.render.resolution_y = RENDER_SIZE
     scene.view_settings.view_transform = "Standard"  # the fire's colours as the model drew them
     scene.render.image_settings.file_format = "PNG"
