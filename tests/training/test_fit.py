@@ -1,0 +1,401 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs that are killed, stopped, truncated and starved go on to the same curve, or say why not."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from aigc_blender.card import UNKNOWN_RIGHTS, Style
+from aigc_blender.generator.checkpoint import load_model
+from aigc_blender.generator.sampler import Sampler
+from aigc_blender.recipe import Recipe
+from tests.models import tiny_model
+from training.__main__ import main
+from training.errors import RunFailedError, TrainingError
+from training.export import Label
+from training.fit import Intervals, Limits, fit
+from training.footage.clips import Footage
+from training.objectives import OBJECTIVES
+from training.state import load_state, previous, save_state
+from training.trainer import Config
+from training.warm import warm_network
+
+ROOT = Path(__file__).parents[2]
+SMALL = Config(size=32, frames=3, batch=2, alone=1)
+STEPS = 10
+# Runs the small configuration, logs and saves at every step.
+CHILD = """
+import sys
+from pathlib import Path
+from tests.training.test_fit import run
+sys.exit(0 if run(Path(sys.argv[1])) else 130)
+"""
+
+
+def waves(name: str = "waves", seed: int = 0, frames: int = 12) -> Footage:
+    """Two clips of moving stripes."""
+    rng = np.random.default_rng(seed)
+    t, x = np.arange(frames)[:, None, None, None], np.arange(40)[:, None]
+    film = 128 + 100 * np.sin((x + 2 * t) / 5 + rng.random((2, 1, 1, 1, 4)) * 6)
+    clips = np.broadcast_to(film, (2, frames, 32, 40, 4)).astype(np.uint8)
+    return Footage(Style(name, max_height=64), {32: clips}, np.zeros((2, 0), np.float32))
+
+
+def run(folder: Path, steps: int = STEPS, config: Config = SMALL, **options: Any) -> bool:
+    """Train from the tiny model in ``folder`` to ``folder/out.safetensors``."""
+    options = {"footage": [waves()], "start": load_model(folder / "tiny.safetensors"), **options}
+    return fit(
+        config=config,
+        limits=Limits(steps),
+        out=folder / "out.safetensors",
+        label=Label("Waves"),
+        device=torch.device("cpu"),
+        intervals=Intervals(log=1, sheet=10**6, save_minutes=0),
+        **options,
+    )
+
+
+def folder_of_run(folder: Path) -> Path:
+    return folder / "out.safetensors.run"
+
+
+def curve(folder: Path) -> dict[int, dict[str, float]]:
+    """Losses by step."""
+    lines = (folder_of_run(folder) / "events.jsonl").read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    assert [e["step"] for e in events] == sorted({e["step"] for e in events}), "each step once"
+    return {e.pop("step"): {name: value for name, value in e.items() if name != "seconds"} for e in events}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    tiny_model(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that nothing happened to."""
+    path = tmp_path_factory.mktemp("undisturbed")
+    tiny_model(path)
+    assert run(path)
+    return path
+
+
+def assert_same_run(folder: Path, other: Path) -> None:
+    assert curve(folder) == curve(other)
+    weights, expected = (load_model(f / "out.safetensors").network.state_dict() for f in (folder, other))
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
+def child(folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def lines_of_events(folder: Path) -> int:
+    path = folder_of_run(folder) / "events.jsonl"
+    return path.read_text().count("\n") if path.is_file() else 0
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
+
+
+def test_a_run_logs_every_step_and_its_model_draws(undisturbed: Path) -> None:
+    losses = curve(undisturbed)
+    assert list(losses) == list(range(1, STEPS + 1))
+    assert all(np.isfinite(list(event.values())).all() for event in losses.values())
+    model = load_model(undisturbed / "out.safetensors")
+    assert [s.name for s in model.card.styles] == ["waves"]
+    assert model.card.rights.statement == UNKNOWN_RIGHTS
+    assert model.card.training["steps"] == STEPS
+    assert model.card.training["from"] == load_model(undisturbed / "tiny.safetensors").file.digest
+    ((_, frame),) = Sampler(model).frames(Recipe("waves", width=48, height=32), [7])
+    assert frame.shape == (32, 48, 4)
+    assert frame[..., :3].std() > 0
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_the_run_goes_on_as_if_it_had_not_been(undisturbed: Path, folder: Path) -> None:
+    for delay in (0.0, 0.03):  # in a step, in saving
+        process = child(folder)
+        seen = lines_of_events(folder)
+        wait_for(lambda seen=seen: lines_of_events(folder) > seen, process)  # type: ignore[misc]
+        time.sleep(delay)
+        process.kill()
+        process.communicate()
+        assert 0 < lines_of_events(folder) < STEPS
+    assert run(folder)
+    assert_same_run(folder, undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_by_a_signal_the_run_saves_exits_130_and_goes_on(
+    number: signal.Signals, undisturbed: Path, folder: Path
+) -> None:
+    process = child(folder)
+    wait_for(lambda: lines_of_events(folder) > 1, process)
+    process.send_signal(number)
+    output, _ = process.communicate()
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    done = lines_of_events(folder)
+    assert done < STEPS
+    state = load_state(folder_of_run(folder) / "state.pt")
+    assert state is not None
+    assert state["steps"] == done, "the step in hand was finished and saved"
+    assert load_model(folder / "out.safetensors").card.training["steps"] == done
+    assert run(folder)
+    assert_same_run(folder, undisturbed)
+
+
+def test_signals_are_as_before_after_a_run(undisturbed: Path) -> None:
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert curve(undisturbed)
+
+
+@pytest.fixture
+def half(folder: Path) -> Path:
+    """The folder of a run that has done half of its steps."""
+    assert run(folder, STEPS // 2)
+    return folder
+
+
+@pytest.mark.parametrize("left", [0, 100, -1000])
+def test_a_truncated_state_falls_back_to_the_one_before(left: int, undisturbed: Path, half: Path) -> None:
+    state = folder_of_run(half) / "state.pt"
+    state.write_bytes(state.read_bytes()[:left])
+    lines: list[str] = []
+    assert run(half, report=lines.append)
+    assert len(lines) == 1
+    assert "state.pt: damaged" in lines[0]
+    assert_same_run(half, undisturbed)
+
+
+def test_a_kill_between_the_two_renames_loses_nothing(undisturbed: Path, half: Path) -> None:
+    state = folder_of_run(half) / "state.pt"
+    state.replace(previous(state))
+    assert run(half)
+    assert_same_run(half, undisturbed)
+
+
+def test_two_damaged_states_are_an_error_and_stay_where_they_are(half: Path) -> None:
+    state = folder_of_run(half) / "state.pt"
+    for path in (state, previous(state)):
+        path.write_bytes(b"PK\x03\x04 no state")
+    with pytest.raises(TrainingError, match="damaged"):
+        run(half)
+    assert state.read_bytes() == b"PK\x03\x04 no state"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_full_disk_leaves_the_states_as_they_were(undisturbed: Path, half: Path) -> None:
+    state = folder_of_run(half) / "state.pt"
+    before = state.read_bytes(), previous(state).read_bytes()
+    (folder_of_run(half) / "state.pt.tmp").symlink_to("/dev/full")
+    with pytest.raises(RunFailedError, match="No space left"):
+        run(half)
+    assert (state.read_bytes(), previous(state).read_bytes()) == before
+    assert run(half), "the link is gone: there is space again"
+    assert_same_run(half, undisturbed)
+
+
+def test_states_hold_what_was_saved(tmp_path: Path) -> None:
+    path = tmp_path / "state.pt"
+    assert load_state(path) is None
+    for step in range(3):
+        save_state(path, {"steps": step, "weights": torch.full((3,), step / 7)})
+    newest, before = load_state(path), load_state(previous(path))
+    assert newest is not None
+    assert before is not None
+    assert (newest["steps"], before["steps"]) == (2, 1)
+    assert torch.equal(newest["weights"], torch.full((3,), 2 / 7))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["state.pt", "state.pt.previous"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"config": replace(SMALL, seed=1)}, "seed 0, not 1"),
+        ({"config": replace(SMALL, batch=3)}, "batch 2, not 3"),
+        ({"footage": [waves("other")]}, "styles"),
+        ({"footage": [waves(frames=13)]}, "clips"),
+        ({"start": None}, "from"),
+    ],
+)
+def test_another_run_is_refused_by_the_name_of_what_differs(change: dict[str, Any], field: str, half: Path) -> None:
+    before = (folder_of_run(half) / "state.pt").read_bytes()
+    with pytest.raises(TrainingError, match=field):
+        run(half, **change)
+    assert (folder_of_run(half) / "state.pt").read_bytes() == before
+
+
+def test_a_run_may_become_longer(half: Path) -> None:
+    lines: list[str] = []
+    assert run(half, STEPS, replace(SMALL, horizon_clips=9), report=lines.append)
+    assert len(curve(half)) == STEPS
+    assert len(lines) == 1
+
+
+def test_losses_that_cease_to_be_numbers_go_back_to_the_last_state_at_half_the_rate(folder: Path) -> None:
+    wild = replace(SMALL, rate=1e4, rate_end=1e4)
+    lines: list[str] = []
+    with pytest.raises(RunFailedError, match="not finite"):
+        run(folder, config=wild, report=lines.append)
+    assert len(lines) == 3
+    assert all("half the rate" in line for line in lines)
+    state = load_state(folder_of_run(folder) / "state.pt")
+    assert state is not None
+    for name in ("generator", "average", "discriminator"):
+        assert all(torch.isfinite(tensor).all() for tensor in state[name].values())
+    assert not (folder / "out.safetensors").exists()
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_trains_from_scratch(objective: str, folder: Path) -> None:
+    assert run(folder, 2, replace(SMALL, objective=objective, alone=0), start=None)
+    assert len(curve(folder)) == 2
+    assert load_model(folder / "out.safetensors").card.training["config"]["objective"] == objective
+
+
+def test_the_generator_rests_while_the_discriminator_is_alone(folder: Path) -> None:
+    begun = warm_network(load_model(folder / "tiny.safetensors"), [waves().style]).state_dict()
+
+    def generator(steps: int) -> dict[str, torch.Tensor]:
+        assert run(folder, steps, replace(SMALL, alone=3))
+        state = load_state(folder_of_run(folder) / "state.pt")
+        assert state is not None
+        weights: dict[str, torch.Tensor] = state["generator"]
+        return weights
+
+    rested = generator(3)
+    assert all(torch.equal(rested[name], begun[name]) for name in begun)
+    assert not torch.equal(generator(4)["style"], begun["style"])
+
+
+def test_a_warm_start_draws_what_the_model_drew(folder: Path) -> None:
+    model = load_model(folder / "tiny.safetensors")
+    fire = model.card.styles[0]
+    network = warm_network(model, [waves().style, fire])
+    assert network.architecture.styles == 2
+    z, height = torch.randn(1, 4), torch.tensor([64.0])
+
+    def w(net: Any, style: int, controls: list[float]) -> torch.Tensor:
+        mapped: torch.Tensor = net.mapping(z, torch.tensor([style]), torch.tensor([controls]), height)
+        return mapped
+
+    for setting in (0.0, 0.5, 1.0):
+        torch.testing.assert_close(w(network, 1, [setting]), w(model.network, 0, [fire.controls[0].default]))
+    means = network.style[0]
+    rows = [
+        model.network.style[i] + (2 * s.controls[0].default - 1) * model.network.control[i, 0]
+        for i, s in enumerate(model.card.styles)
+    ]
+    torch.testing.assert_close(means, torch.stack(rows).mean(0))
+    shared = network.state_dict()
+    for name, tensor in model.network.state_dict().items():
+        assert name in ("style", "control") or torch.equal(shared[name], tensor)
+
+
+def test_footage_that_is_too_short_is_refused(folder: Path) -> None:
+    with pytest.raises(TrainingError, match="9 are needed"):
+        run(folder, footage=[waves(frames=8)])
+    assert not folder_of_run(folder).exists()
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """A folder with a video of 30 frames."""
+    import imageio.v3 as iio
+
+    path = tmp_path / "Small Waves"
+    path.mkdir()
+    t, x = np.arange(30)[:, None, None, None], np.arange(40)[:, None]
+    clip = np.broadcast_to(128 + 100 * np.sin((x + t) / 5), (30, 32, 40, 3)).astype(np.uint8)
+    iio.imwrite(
+        path / "a.mkv", clip, plugin="pyav", codec="ffv1", fps=12, in_pixel_format="rgb24", out_pixel_format="bgr0"
+    )
+    return path
+
+
+def command(tmp_path: Path, *arguments: str) -> int:
+    common = ["--size", "32", "--batch", "2", "--device", "cpu", "--cache", str(tmp_path / "cache")]
+    return main(["fit", *arguments, *common, "--out", str(tmp_path / "out.safetensors")])
+
+
+def test_the_command_trains_on_a_folder_of_footage(
+    folder: Path, film: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (film / "notes.txt").write_text("not a film")
+    (film / "broken.mp4").write_text("not a film")
+    warm = ["--from", str(folder / "tiny.safetensors"), "--anchored", "y", "--rights", "Filmed by us."]
+    assert command(folder, str(film), *warm, "--steps", "2") == 0
+    assert "broken.mp4" in capsys.readouterr().out
+    card = load_model(folder / "out.safetensors").card
+    (style,) = card.styles
+    assert (style.name, style.fps, style.anchored, style.native_height) == ("small_waves", 12, ("y",), 32)
+    assert card.name == "Small Waves"
+    assert (card.rights.statement, card.rights.sources) == ("Filmed by us.", ("a.mkv",))
+    assert command(folder, str(film), *warm, "--steps", "3") == 0
+    assert load_model(folder / "out.safetensors").card.training["steps"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "either footage"),
+        (["--procedural", "film.mp4"], "either footage"),
+        (["film.txt"], "None of the footage"),
+        (["missing.mp4"], "None of the footage"),
+        (["{film}", "--style", "Fire!"], "cannot be a name"),
+        (["{film}", "--minutes", "0"], "--minutes"),
+        (["{film}", "--steps", "0"], "--steps"),
+        (["{film}", "--from", "missing.safetensors"], "missing.safetensors"),
+        (["{film}", "--size", "48"], "Size 48"),
+        (["--procedural", "--style", "soup"], "soup"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    arguments: list[str], words: str, tmp_path: Path, film: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "film.txt").write_text("not a film")
+    filled = [a.format(film=film) for a in arguments]
+    out = ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "out.safetensors")]
+    assert main(["fit", *filled, *out]) == 2
+    error = capsys.readouterr().err.strip()
+    assert words in error
+    assert "\n" not in error
+    assert not list(tmp_path.glob("out*"))
+
+
+@pytest.mark.slow
+def test_minutes_limit_a_call_and_steps_the_run(folder: Path, film: Path) -> None:
+    arguments = [str(film), "--from", str(folder / "tiny.safetensors"), "--steps", "100000", "--minutes"]
+    done = []
+    for minutes in ("0.02", "0.03"):
+        assert command(folder, *arguments, minutes) == 0
+        done.append(load_model(folder / "out.safetensors").card.training["steps"])
+    assert 0 < done[0] < done[1] < 100000
