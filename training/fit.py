@@ -167,6 +167,10 @@ class _Run:
             self._forget_later_steps()
             self.save()
             return
+        if "run" not in state:
+            raise TrainingError(
+                f"{self.folder} holds a run of an earlier version; give another --out or remove that folder."
+            )
         self._check_same_run(state)
         self._continue(state)
         self.rollbacks = state["run"]["rollbacks"]

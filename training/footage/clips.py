@@ -22,7 +22,8 @@ class Footage:
     """Clips of one style.
 
     ``scales`` maps element height in pixels to an array (clips, frames, H, W, 4) uint8, memory-mapped:
-    the same clips, premultiplied RGBA. ``controls``: (clips, n) float32 in 0..1, in the style's order.
+    the same clips, premultiplied RGBA; greater heights may have only the first of them. ``controls``:
+    (clips, n) float32 in 0..1, in the style's order.
     ``periodic``: the axes on which a whole clip wraps.
     """
 
