@@ -18,7 +18,7 @@ from aigc_blender.generator.network import Generator
 from tests.models import STYLES, TINY, tiny_model
 from training.__main__ import main
 from training.evaluate import Protocol, evaluate, shuffle
-from training.footage.procedural import CAUSTICS
+from training.footage.procedural import ELEMENTS
 from training.metrics.report import EvaluationError, Report, as_table, write_json
 
 SMALL = Protocol(clips=4, frames=12, instants=2, stretch=24, loop=16, few=2, sweep=5, seeds=1)
@@ -29,9 +29,9 @@ CPU = torch.device("cpu")
 def water(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model whose caustics have the project's controls."""
     torch.manual_seed(0)
-    style = replace(STYLES[1], controls=CAUSTICS.controls, native_height=32, max_height=64)
+    style = replace(STYLES[1], controls=ELEMENTS["caustics"].controls, native_height=32, max_height=64)
     card = Card(name="Water", styles=(style,), architecture={}, rights=Rights("made by the tests"))
-    network = Generator(replace(TINY, styles=1, controls=len(CAUSTICS.controls)))
+    network = Generator(replace(TINY, styles=1, controls=len(ELEMENTS["caustics"].controls)))
     path = tmp_path_factory.mktemp("model") / "water.safetensors"
     save_model(path, replace(card, architecture=network.architecture.to_dict()), network)
     return path
