@@ -122,14 +122,11 @@ def _new_material(group: Any, target: Any) -> Any:
 
 
 def _discard(material: Any) -> None:
-    def held_by(materials: Any) -> bool:
-        return len(materials) > 0 and materials[len(materials) - 1] == material
-
-    slotted = [d for d in (o.data for o in bpy.data.objects) if held_by(getattr(d, "materials", ()))]
-    added_slot = material.get(SLOT)
+    owners = [o.data for o in bpy.data.objects if list(getattr(o.data, "materials", ())) == [material]]
+    made_slot = material.get(SLOT)
     bpy.data.materials.remove(material)
-    for data in {d.name_full: d for d in slotted if added_slot}.values():
-        data.materials.pop()
+    for data in owners if made_slot else ():
+        data.materials.clear()  # pop() would leave the objects' own count of slots behind
 
 
 def _transparent(tree: Any, node: Any) -> Any:
