@@ -27,7 +27,7 @@ from .sequence.writer import SequenceWriter
 
 Event = dict[str, Any]  # a message of worker/protocol.py without its id
 FRAMES_BEHIND = 2  # that wait for the writer before the sampler does
-PROGRESS_SECONDS = 0.25
+PROGRESS_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class _Progress:
         self._tell(self._total, 0.0)
 
     def _tell(self, done: float, eta_s: float) -> None:
-        event = {"type": "progress", "done": round(done, 2), "total": self._total, "eta_s": round(max(0.0, eta_s), 1)}
+        event = {"type": "progress", "done": round(done, 4), "total": self._total, "eta_s": round(max(0.0, eta_s), 1)}
         self._on_event(event)
 
 
