@@ -75,7 +75,8 @@ class Discriminator(nn.Module):
         x = torch.cat([x, _positions(claim.placement, height, width)], dim=1).contiguous(
             memory_format=torch.channels_last
         )
-        x = self.stem(x)
+        # Rectified before the first low-pass, which would hide a checkerboard from a linear layer.
+        x = functional.leaky_relu(self.stem(x), SLOPE)
         for block in self.blocks:
             x = block(x)
         x = functional.leaky_relu(self.summary(functional.leaky_relu(x, SLOPE).flatten(1)), SLOPE)
