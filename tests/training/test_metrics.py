@@ -233,8 +233,8 @@ def test_rank_correlation_depends_on_order_alone(values: list[int], data: st.Dat
     x = np.array(values, dtype=np.float64)
     y = np.array(data.draw(st.lists(st.integers(-5, 5), min_size=len(x), max_size=len(x))), float)
     r = rank_correlation(x, y)
-    assert r == pytest.approx(rank_correlation(np.exp(x), y**3))
-    assert rank_correlation(x, y * -1.0) == pytest.approx(-r)
+    assert r == pytest.approx(rank_correlation(np.exp(x), y * y * y))
+    assert rank_correlation(x, -y) == pytest.approx(-r)
     assert rank_correlation(x, x) == pytest.approx(1.0 if len(set(values)) > 1 else 0.0)
 
 
