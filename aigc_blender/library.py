@@ -42,13 +42,14 @@ def model_for_style(style: str, extra: Iterable[Path] = ()) -> ModelFile:
     Raises:
         RecipeError: none does; names the styles there are.
     """
-    models, _ = find_models(extra)
+    models, faults = find_models(extra)
     for model in models:
         if model.card.style(style):
             return model
     names = sorted({s.name for m in models for s in m.card.styles})
-    known = f"choose one of {', '.join(names)}" if names else f"no model was found: put one in a folder of {PATH_VARIABLE}"
-    raise RecipeError(f"Style {style!r} is in no model: {known}.")
+    remedy = f"choose one of {', '.join(names)}" if names else f"put a model in a folder of {PATH_VARIABLE}"
+    unread = f" (and {faults[0].args[0].rstrip('.')})" if faults else ""
+    raise RecipeError(f"Style {style!r} is in no model that was found{unread}: {remedy}.")
 
 
 def model_by_digest(digest: str, extra: Iterable[Path] = ()) -> ModelFile:

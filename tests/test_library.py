@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aigc_blender.errors import ModelError, RecipeError
-from aigc_blender.library import BUNDLED, find_models, model_by_digest, model_folders
+from aigc_blender.library import BUNDLED, find_models, model_by_digest, model_folders, model_for_style
 from tests.models import tiny_model
 
 
@@ -40,9 +40,10 @@ def test_a_digest_finds_its_model_and_no_other(tmp_path: Path) -> None:
 
 
 def test_an_unknown_style_names_those_there_are(tmp_path: Path) -> None:
-    from aigc_blender.library import model_for_style
-
     tiny_model(tmp_path)
     assert model_for_style("caustics", [tmp_path]).card.style("caustics")
     with pytest.raises(RecipeError, match="fire"):
+        model_for_style("jelly", [tmp_path])
+    (tmp_path / "jelly.safetensors").write_bytes(b"cut")
+    with pytest.raises(RecipeError, match=r"jelly.safetensors: truncated"):
         model_for_style("jelly", [tmp_path])

@@ -93,8 +93,7 @@ def load_model(path: Path) -> Model:
         )
     if flop_per_pixel(architecture, 32) > MAX_FLOP_PER_PIXEL:
         raise ModelError(f"{path}: costs more arithmetic a pixel than this add-on permits; choose a smaller model.")
-    with torch.device("meta"):
-        network = Generator(architecture)
+    network = Generator(architecture)
     _check_tensors(header, network, path)
     try:
         tensors = {name: tensor.float() for name, tensor in load_tensors(data).items()}

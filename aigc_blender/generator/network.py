@@ -68,8 +68,8 @@ class Architecture:
         if not self.trunk or self.trunk[-1].stride != 2 * HEAD_STRIDE:
             raise ValueError(f"the finest trunk level must have stride {2 * HEAD_STRIDE}")
         sizes = [self.styles, self.latent, self.width, *self.head, *(lv.channels for lv in self.trunk)]
-        if not all(1 <= s <= 1024 for s in sizes) or not 0 <= self.controls <= 64:
-            raise ValueError("sizes must lie in 1..1024")
+        if len(self.trunk) > 6 or not all(1 <= s <= 512 for s in sizes) or not 0 <= self.controls <= 64:
+            raise ValueError("there may be 6 levels and 512 channels at the most")
 
     @property
     def cell(self) -> int:
