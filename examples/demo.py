@@ -124,7 +124,9 @@ def surface(name: str, colour: tuple[float, float, float], roughness: float, met
     return material
 
 
-def light(name: str, place: tuple[float, float, float], energy: float, colour: tuple[float, ...], radius: float) -> None:
+def light(
+    name: str, place: tuple[float, float, float], energy: float, colour: tuple[float, ...], radius: float
+) -> None:
     """A soft lamp; energy in watts, radius in metres."""
     import bpy
 

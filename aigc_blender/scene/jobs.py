@@ -17,9 +17,10 @@ from typing import Any
 import bpy
 
 from ..card import Style
-from ..errors import AigcError, WorkerError
+from ..errors import AigcError, RecipeError, WorkerError
+from ..library import model_by_digest
 from ..recipe import Recipe
-from . import backdrop, images, item, placements, shader
+from . import backdrop, images, item, placements, shader, versions
 from .warm import Machine, WarmWorker, error_of
 
 WAIT_SECONDS = 0.02
@@ -62,6 +63,43 @@ class Job:
 worker = WarmWorker()
 _running: list[Job] = []
 _latest: dict[str, Job] = {}  # by item: what the panel tells
+
+
+def prepare(group: Any, scene: Any, target: Any | None, machine: Machine, folder: Path | None = None) -> Job:
+    """What an item's settings ask for, for a scene and an object (or None) that are to show it.
+
+    Without a folder it makes the item's next version folder, but not before everything that Blender knows of has been
+    checked.
+
+    Raises:
+        AigcError: a setting, the model, the place or the folder is at fault.
+    """
+    item.make_unique(group)
+    settings = group.aigc
+    if not settings.style_name:
+        raise RecipeError(f"Element {group.name} has no style; choose one.")
+    style = model_by_digest(settings.model, machine.folders).card.style(settings.style_name)
+    assert style is not None, "a style is chosen from the very model"
+    recipe, kinds, warnings = item.recipe(group, scene, style), frozenset(settings.placement), []
+    placements.check(group, kinds, target, scene)
+    versioned = folder is None
+    if folder is None:
+        root, warning = versions.output_root()
+        warnings += [warning] if warning else []
+        folder = versions.allocate(root, group.name)
+    return Job(
+        item=settings.uuid,
+        name=group.name,
+        recipe=recipe,
+        style=style,
+        frames=item.frame_numbers(group, scene),
+        folder=folder,
+        stem=versions.file_name(group.name),
+        fmt=item.file_format(group, style),
+        versioned=versioned,
+        place=Place(kinds, target.session_uid if target else None, scene.session_uid),
+        warnings=warnings,
+    )
 
 
 def start(group: Any, job: Job, machine: Machine) -> None:
@@ -223,5 +261,6 @@ def _end(job: Job, state: str, error: AigcError | None = None) -> None:
     job.state, job.error = state, error
     _running.remove(job)
     if state != "done" and job.versioned:
-        with contextlib.suppress(OSError):  # it has frames
-            job.folder.rmdir()
+        with contextlib.suppress(OSError):  # as soon as one is not empty
+            for folder in (job.folder, job.folder.parent, job.folder.parent.parent):
+                folder.rmdir()

@@ -8,9 +8,8 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
-from ..errors import AigcError, RecipeError
-from ..library import model_by_digest
-from ..scene import item, jobs, placements, versions
+from ..errors import AigcError
+from ..scene import jobs
 from . import preferences
 from .items import ItemOperator
 
@@ -34,9 +33,11 @@ class AIGC_OT_generate(ItemOperator):
 
     def execute(self, context: Any) -> set[str]:
         """Start, and without a window also finish, the generation."""
+        group, machine = self.item(context), preferences.machine(context)
+        folder = Path(bpy.path.abspath(self.folder)).absolute() if self.folder else None
         try:
-            job = self._job(context, self.item(context))
-            jobs.start(self.item(context), job, preferences.machine(context))
+            job = jobs.prepare(group, context.scene, context.active_object, machine, folder)
+            jobs.start(group, job, machine)
             if not bpy.app.background:
                 watch()
                 return {"FINISHED"}
@@ -50,38 +51,6 @@ class AIGC_OT_generate(ItemOperator):
             return {"CANCELLED"}
         self.report({"INFO"}, f"{len(job.frames)} frames in {job.folder}")
         return {"FINISHED"}
-
-    def _job(self, context: Any, group: Any) -> jobs.Job:
-        """What the settings ask for; all that can be refused is refused before the folder is made."""
-        item.make_unique(group)
-        settings, scene, target = group.aigc, context.scene, context.active_object
-        if not settings.style_name:
-            raise RecipeError(f"Element {group.name} has no style; choose one.")
-        model = model_by_digest(settings.model, preferences.machine(context).folders)
-        style = model.card.style(settings.style_name)
-        assert style is not None, "a style was chosen from this very model"
-        recipe = item.recipe(group, scene, style)
-        placements.check(group, frozenset(settings.placement), target, scene)
-        folder, warnings = self._folder(group)
-        return jobs.Job(
-            item=settings.uuid,
-            name=group.name,
-            recipe=recipe,
-            style=style,
-            frames=item.frame_numbers(group, scene),
-            folder=folder,
-            stem=versions.file_name(group.name),
-            fmt=item.file_format(group, style),
-            versioned=not self.folder,
-            place=jobs.Place(frozenset(settings.placement), target.session_uid if target else None, scene.session_uid),
-            warnings=warnings,
-        )
-
-    def _folder(self, group: Any) -> tuple[Path, list[str]]:
-        if self.folder:
-            return Path(bpy.path.abspath(self.folder)).absolute(), []
-        root, warning = versions.output_root()
-        return versions.allocate(root, group.name), [warning] if warning else []
 
 
 class AIGC_OT_cancel(ItemOperator):

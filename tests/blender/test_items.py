@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Items: their settings become recipes, and each keeps its own identity."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tests.blender import kit
+
+
+def new_item(first: int = 1, last: int = 10) -> tuple[Any, Any]:
+    """The scene with that range, and a fire without a model."""
+    import bpy
+
+    from aigc_blender.scene import item
+
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = first, last
+    group = item.new("fire")
+    item.add_controls(group, kit.FIRE.controls)
+    group.aigc.use_loop = False
+    return scene, group
+
+
+@kit.in_blender
+def test_settings_become_the_recipe(tmp_path: Path) -> None:  # noqa: ARG001
+    from fractions import Fraction
+
+    from aigc_blender.recipe import Recipe
+    from aigc_blender.scene import item
+
+    scene, group = new_item(5, 28)
+    scene.render.fps, scene.render.fps_base = 24, 1.001
+    settings = group.aigc
+    settings.width, settings.height, settings.seed, settings.tile_x, settings.use_loop = 320, 180, 9, True, True
+    settings.element_height, settings.model = 90, "abc"
+    group["height"] = 0.25
+    assert item.recipe(group, scene, kit.FIRE) == Recipe(
+        "fire",
+        model="abc",
+        seed=9,
+        width=320,
+        height=180,
+        fps=Fraction(24000, 1001),
+        loop=24,
+        tile="x",
+        element_height=90,
+        controls={"height": 0.25},
+    )
+    settings.use_scene_range, settings.frame_start, settings.frame_end = False, 3, 4
+    assert item.frame_numbers(group, scene) == range(3, 5)
+
+
+@kit.in_blender
+def test_keyframes_are_baked_frame_by_frame(tmp_path: Path) -> None:  # noqa: ARG001
+    import pytest
+
+    from aigc_blender.scene import compat, item
+
+    scene, group = new_item(11, 20)
+    for frame, value in ((11, 0.0), (20, 0.9)):
+        group["height"] = value
+        group.keyframe_insert('["height"]', frame=frame)
+    for key in compat.fcurves(group)[0].keyframe_points:
+        key.interpolation = "LINEAR"
+    recipe = item.recipe(group, scene, kit.FIRE)
+    for frame in range(11, 21):
+        assert recipe.controls_at(frame, kit.FIRE)[0] == pytest.approx((frame - 11) * 0.1, abs=1e-6)
+
+
+@kit.in_blender
+def test_a_loops_keyframes_belong_to_the_frames_that_show_them(tmp_path: Path) -> None:  # noqa: ARG001
+    import pytest
+
+    from aigc_blender.recipe import Track
+    from aigc_blender.scene import compat, item
+
+    scene, group = new_item(7, 16)
+    group.aigc.use_loop = True
+    for frame, value in ((7, 0.2), (12, 0.8), (17, 0.2)):
+        group["height"] = value
+        group.keyframe_insert('["height"]', frame=frame)
+    curve = compat.fcurves(group)[0]
+    recipe = item.recipe(group, scene, kit.FIRE)
+    for frame in range(7, 17):
+        assert recipe.controls_at(frame, kit.FIRE)[0] == pytest.approx(curve.evaluate(frame), abs=1e-6)
+    track = recipe.controls["height"]
+    assert isinstance(track, Track)
+    assert track.at(0) == track.at(10)  # it returns, so nothing will warn of a jump
+    curve.keyframe_points[2].co.y = 0.5
+    curve.update()
+    track = item.recipe(group, scene, kit.FIRE).controls["height"]
+    assert isinstance(track, Track)
+    assert track.at(0) != track.at(10)
+
+
+@kit.in_blender
+def test_a_driver_is_refused_and_never_ignored(tmp_path: Path) -> None:  # noqa: ARG001
+    import pytest
+
+    from aigc_blender.errors import RecipeError
+    from aigc_blender.scene import item
+
+    scene, group = new_item()
+    group.driver_add('["height"]').driver.expression = "frame / 100"
+    with pytest.raises(RecipeError, match="driver"):
+        item.recipe(group, scene, kit.FIRE)
+
+
+@kit.in_blender
+def test_a_duplicate_gets_an_identity_of_its_own(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import item, shader
+
+    original = kit.shown_item(tmp_path, {1: kit.picture((1, 0, 0, 1))})
+    original["height"] = 0.9
+    identity = original.aigc.uuid
+    duplicate = original.copy()
+    assert item.find(identity) == original
+    item.make_unique(duplicate)
+    item.make_unique(original)
+    assert original.aigc.uuid == identity != duplicate.aigc.uuid
+    assert duplicate["height"] == 0.9
+    assert item.items() == [original, duplicate]
+    item.remove(original)
+    assert shader.image_of(duplicate) is not None  # it was shared
+    item.remove(duplicate)
+    assert not bpy.data.images
+
+
+@kit.in_blender
+def test_an_item_survives_saving_and_appending_whole(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import compat, images, item, shader
+
+    group = kit.shown_item(tmp_path / "aigc", {1: kit.picture((1, 0, 0, 1))}, seed=5)
+    item.add_controls(group, kit.FIRE.controls)
+    group.keyframe_insert('["height"]', frame=1)
+    identity = group.aigc.uuid
+    blend = str(tmp_path / "shot.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=blend)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert not item.items()
+    with bpy.data.libraries.load(blend) as (theirs, ours):
+        ours.node_groups = list(theirs.node_groups)
+    (appended,) = item.items()
+    assert appended.aigc.uuid == identity
+    assert [c.data_path for c in compat.fcurves(appended)] == ['["height"]']
+    image = shader.image_of(appended)
+    assert images.recipe_of(image).seed == 5
+    assert Path(bpy.path.abspath(image.filepath)).is_file()
+
+
+@kit.in_blender
+def test_every_generation_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    import pytest
+
+    from aigc_blender.errors import SequenceError
+    from aigc_blender.scene import versions
+
+    with ThreadPoolExecutor(8) as pool:
+        folders = list(pool.map(lambda _: versions.allocate(tmp_path, "blue / fire"), range(24)))
+    assert sorted(f.name for f in folders) == [f"v{n:03d}" for n in range(1, 25)]
+    assert {f.parent for f in folders} == {tmp_path / "blue_fire"}
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SequenceError, match="file"):
+        versions.allocate(tmp_path / "file", "fire")
+
+
+@kit.in_blender
+def test_frames_lie_beside_a_saved_file_and_elsewhere_with_a_word(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import versions
+
+    root, warning = versions.output_root()
+    assert warning is not None
+    assert str(root) in warning
+    assert root.is_dir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    assert versions.output_root() == (tmp_path / "aigc", None)
