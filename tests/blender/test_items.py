@@ -150,7 +150,7 @@ def test_an_item_survives_saving_and_appending_whole(tmp_path: Path) -> None:
     (appended,) = item.items()
     assert appended.aigc.uuid == identity
     assert [c.data_path for c in compat.fcurves(appended)] == ['["height"]']
-    image = shader.image_of(appended)
+    image = shader.require_image(appended)
     assert images.recipe_of(image).seed == 5
     assert Path(bpy.path.abspath(image.filepath)).is_file()
 
