@@ -41,7 +41,7 @@ class Config:
     penalty_every: int = 2  # steps; the penalty is scaled up in turn
     horizon_clips: int = 40_000
     ema_half_life: float = 4_000  # clips, at most a tenth of the clips seen
-    alone: int = 0  # steps at the start in which only the discriminator learns
+    alone: int = 0  # steps of the discriminator alone, then as many in which the generator gathers speed
     seed: int = 0
 
 
@@ -100,7 +100,9 @@ class Trainer:
         instants, offset = draw_window(rng, self.generator.architecture, config.frames, stride)
 
         # 2. Generate what the real clips show.
-        fake = self.generate(self.generator, seeds, real, instants, offset)
+        moves = self.steps >= config.alone
+        with torch.set_grad_enabled(moves):
+            fake = self.generate(self.generator, seeds, real, instants, offset)
 
         # 3. Score real and generated.
         penalised = self.steps % config.penalty_every == 0
@@ -119,14 +121,14 @@ class Trainer:
         _update(self.discriminator_optimiser, loss)
 
         # 5. Update the generator, and its average.
-        self.discriminator.requires_grad_(requires_grad=False)
-        with torch.no_grad():
-            real_scores = self._score(real.clips, real)
-        loss = self.objective.generator(real_scores, self._score(fake, real))
-        losses["generator"] = loss.item()
-        if self.steps >= config.alone:
+        if moves:
+            self.discriminator.requires_grad_(requires_grad=False)
+            with torch.no_grad():
+                real_scores = self._score(real.clips, real)
+            loss = self.objective.generator(real_scores, self._score(fake, real))
+            losses["generator"] = loss.item()
             _update(self.generator_optimiser, loss)
-        self.discriminator.requires_grad_(requires_grad=True)
+            self.discriminator.requires_grad_(requires_grad=True)
         self.steps += 1
         self._average()
         return losses
@@ -201,9 +203,12 @@ class Trainer:
 
     def _set_rates(self) -> None:
         rate = self.rate_factor * self._falling(self.config.rate, self.config.rate_end)
-        for optimiser in (self.generator_optimiser, self.discriminator_optimiser):
+        # After the steps alone, as many in which the generator gathers speed.
+        alone = self.config.alone
+        speed = min(max(self.steps - alone + 1, 0) / (alone + 1), 1.0)
+        for optimiser, factor in ((self.generator_optimiser, speed), (self.discriminator_optimiser, 1.0)):
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = factor * rate
 
     @torch.no_grad()
     def _average(self) -> None:
