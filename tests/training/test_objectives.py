@@ -71,9 +71,8 @@ def test_the_relativistic_loss_sees_only_the_difference_of_a_pair() -> None:
 
 def test_the_penalty_is_the_squared_gradient_and_can_be_differentiated() -> None:
     torch.manual_seed(0)
-    network = torch.nn.Sequential(
-        torch.nn.Flatten(), torch.nn.Linear(12, 7), torch.nn.Softplus(), torch.nn.Linear(7, 1)
-    ).double()
+    hidden = torch.nn.Linear(12, 7)
+    network = torch.nn.Sequential(torch.nn.Flatten(), hidden, torch.nn.Softplus(), torch.nn.Linear(7, 1)).double()
     clips = torch.randn(3, 2, 6, dtype=torch.float64, requires_grad=True)
 
     def scores(x: Tensor) -> Tensor:
@@ -91,7 +90,7 @@ def test_the_penalty_is_the_squared_gradient_and_can_be_differentiated() -> None
     penalty = gradient_penalty(scores(clips), clips)
     assert penalty.item() == pytest.approx(expected, rel=1e-5)
     penalty.backward()
-    weight = network[1].weight
+    weight = hidden.weight
     assert weight.grad is not None
     before, gradient = weight.detach().clone(), weight.grad[0, 0].item()
     values = []

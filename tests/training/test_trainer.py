@@ -13,7 +13,8 @@ import torch
 from aigc_blender.card import Control, Style
 from aigc_blender.generator.network import Architecture, TrunkLevel
 from training.footage.clips import Footage, draw_batch
-from training.trainer import Config, NotFiniteError, Trainer, load_state, save_state
+from training.state import load_state, save_state
+from training.trainer import Config, NotFiniteError, Trainer
 
 SMALL = Architecture(
     styles=2,
@@ -90,10 +91,12 @@ def test_an_interrupted_run_goes_on_to_the_bit(tmp_path: Path) -> None:
     first = trainer()
     for _ in range(3):
         first.step()
-    save_state(tmp_path / "state.pt", first)
+    save_state(tmp_path / "state.pt", first.state())
     second = trainer(replace(CONFIG))
     torch.manual_seed(12345)  # whatever happened to the global random state in between
-    second.load_state(load_state(tmp_path / "state.pt"))
+    state = load_state(tmp_path / "state.pt")
+    assert state is not None
+    second.load_state(state)
     assert [second.step() for _ in range(3)] == curve[3:]
     for a, b in zip(whole.average.parameters(), second.average.parameters(), strict=True):
         assert torch.equal(a, b)

@@ -17,7 +17,7 @@ UPPER = [(int(x), int(y)) for y, x in (upper_half(*wave_numbers(HIGHEST, "cpu"))
 @pytest.mark.parametrize(("k_x", "k_y"), UPPER)
 def test_every_wave_runs_where_its_numbers_say(k_x: int, k_y: int) -> None:
     waves = torch.zeros(1, 2 * HIGHEST + 1, HIGHEST + 1, dtype=torch.complex64)
-    waves[0, k_y + HIGHEST, k_x] = 0.3 + 0.4j
+    waves[0, k_y + HIGHEST, k_x] = torch.tensor(0.3 + 0.4j)
     x = torch.arange(16) / 16
     expected = torch.cos(2 * math.pi * (k_x * x + k_y * x[:, None]) + math.atan2(0.4, 0.3))
     torch.testing.assert_close(synthesize(waves, 16)[0], expected, rtol=0, atol=1e-5)
