@@ -38,6 +38,7 @@ class Server:
         self._cancelled: set[str] = set()
         self._ending = threading.Event()
         self._ended = threading.Event()
+        self._working = threading.Event()
 
     def run(self) -> int:
         """Work until told to quit or stdin closes; gives the exit code."""
@@ -45,7 +46,9 @@ class Server:
         try:
             self._hello()
             while (request := self._queue.get()) and not self._ending.is_set():
+                self._working.set()
                 self._answer(request)
+                self._working.clear()
         except RuntimeMissingError as error:
             self._send({"type": "error", "id": 0, "code": error.code, "text": str(error)})
             return 1
@@ -70,9 +73,9 @@ class Server:
                 self._queue.put(message)
         self._ending.set()
         self._queue.put(None)
-        # Blender may be gone: end even if the work at hand does not.
+        # Blender may be gone: end even if the work at hand, or the import of torch, does not.
         if not self._ended.wait(GRACE_SECONDS):
-            os._exit(1)
+            os._exit(1 if self._working.is_set() else 0)
 
     def _hello(self) -> None:
         try:
