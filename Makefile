@@ -6,12 +6,13 @@ BLENDER := 4.5
 MAIN := .venv/bin/python
 PYTHON := $(if $(filter 4.5,$(BLENDER)),$(MAIN),.venv-$(BLENDER)/bin/python)
 
-.PHONY: help demo test lint format extension setup clean
+.PHONY: help demo test lint format extension model setup clean
 
 help:
 	@echo "make demo                 a fire loop from the bundled model, rendered by Blender: see out/demo"
 	@echo "make test                 checks and tests; BLENDER=5.0 or BLENDER=5.2 runs those in Blender on another version"
 	@echo "make extension            the zip that Blender installs: see dist"
+	@echo "make model                trains the bundled models anew, for hours: see runs"
 	@echo "make lint, make format    check the code, put it in form"
 	@echo "make clean                remove what was built"
 
@@ -38,6 +39,13 @@ format: setup
 
 extension: setup
 	$(MAIN) scripts/build_extension.py dist
+
+# A run that was ended goes on with the same command. The files are bundled by copying them to aigc_blender/models.
+model: setup
+	$(MAIN) -m training fit --procedural --style fire,smoke --steps 3500 \
+		--name "Fire and Smoke" --out runs/plumes.safetensors
+	$(MAIN) -m training fit --procedural --style caustics,clouds --steps 3000 --rate 4e-4 --gamma 24 \
+		--name "Water and Sky" --out runs/plates.safetensors
 
 setup:
 	@scripts/setup 4.5

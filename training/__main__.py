@@ -29,6 +29,7 @@ BUNDLED_RIGHTS = Rights(
 BUNDLED_LICENCE = "GPL-3.0-or-later"
 HEIGHTS = (1, 2)  # element heights rendered, in clip sizes
 PROCEDURAL_FRAMES = 72  # of a clip
+GAMMA_FALL = 0.08  # of the penalty's weight, from a run's start to its end
 STEPS_ALONE = 200  # in which the discriminator catches up with a generator that is trained already
 
 
@@ -71,6 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     fit.add_argument("--objective", choices=("relativistic", "nonsaturating", "minimax"), default="relativistic")
     fit.add_argument("--batch", type=int, default=8, help="clips a step (default: 8)")
+    fit.add_argument("--rate", type=float, default=6e-4, help="learning rate at the start (default: 6e-4)")
+    fit.add_argument(
+        "--gamma",
+        type=float,
+        default=8.0,
+        help="weight of R1 + R2 at the start: more is steadier and slower (default: 8)",
+    )
     fit.add_argument("--clips", type=int, default=64, help="procedural clips rendered an element (default: 64)")
     fit.add_argument("--seed", type=int, default=0)
     fit.add_argument("--name", help="name of the model (default: that of the style)")
@@ -113,6 +121,9 @@ def _fit(arguments: argparse.Namespace) -> int:
         size=arguments.size,
         batch=arguments.batch,
         objective=arguments.objective,
+        rate=arguments.rate,
+        gamma=arguments.gamma,
+        gamma_end=arguments.gamma * GAMMA_FALL,
         horizon_clips=arguments.steps * arguments.batch,
         alone=STEPS_ALONE if start else 0,
         seed=arguments.seed,
@@ -137,7 +148,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise TrainingError(f"{arguments.out}: a model file must end in .safetensors; rename it.")
     if arguments.size not in (32, 64, 128):
         raise TrainingError(f"Size {arguments.size} cannot be trained; give 32, 64 or 128.")
-    for name in ("steps", "batch", "clips", "fps"):
+    for name in ("steps", "batch", "clips", "fps", "rate", "gamma"):
         if not 0 < getattr(arguments, name) < float("inf"):
             raise TrainingError(f"--{name} is {getattr(arguments, name)}; give a number above 0.")
     if arguments.minutes is not None and not arguments.minutes > 0:
