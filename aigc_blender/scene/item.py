@@ -129,15 +129,9 @@ def recipe(group: Any, scene: Any, style: Style) -> Recipe:
 
 
 def _bake(curve: Any, frames: range, *, looped: bool) -> Track:
-    def at(frame: int) -> float:
-        return _clip(curve.evaluate(frame))
-
-    if not looped:
-        return Track(frames.start, tuple(at(f) for f in frames))
-    # A loop reads values by frame number modulo the period. One more value tells whether the control comes back.
-    period = len(frames)
-    values = [at(frames.start + (i - frames.start) % period) for i in range(period)]
-    return Track(0, (*values, _clip(values[0] + at(frames.stop) - at(frames.start))))
+    # A loop's first frame after its end tells whether the control has come back.
+    numbers = range(frames.start, frames.stop + 1) if looped else frames
+    return Track(frames.start, tuple(_clip(curve.evaluate(number)) for number in numbers))
 
 
 def _clip(value: float) -> float:

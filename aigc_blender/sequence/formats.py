@@ -41,20 +41,22 @@ def encode_frame(path: Path, pixels: Pixels, fmt: str, text: str) -> None:
     else:
         depth = np.dtype(np.uint8 if fmt == "png" else ">u2")
         levels = 2 ** (8 * depth.itemsize) - 1
-        path.write_bytes(_png(_in_bands(pixels, lambda band: np.rint(straight(band) * levels), depth), text))
+        path.write_bytes(_png(_in_bands(pixels, lambda band: np.rint(straight(band, levels) * levels), depth), text))
 
 
-def straight(pixels: Pixels) -> Pixels:
-    """Pixels with their colour divided by alpha, as PNG wants them.
+def straight(pixels: Pixels, levels: int) -> Pixels:
+    """Pixels with their colour divided by alpha, as PNG wants them; ``levels`` is the largest number in the file.
 
-    Glow (colour above alpha) has no such form: there alpha is raised to the colour, which looks the
+    As in Blender's own files the division is one of light: a compositor that works in scene-linear light gets back the
+    premultiplied colour. Glow (light above alpha) has no such form: there alpha is raised to the light, which looks the
     same over black. Only EXR keeps glow as it is.
     """
     if pixels.shape[2] == 3:
         return pixels
-    colour = pixels[..., :3]
-    alpha = np.maximum(pixels[..., 3:], colour.max(axis=2, keepdims=True))
-    return np.concatenate([colour / np.where(alpha > 0, alpha, 1), alpha], axis=2)
+    light = linear(pixels)
+    alpha, brightest = np.rint(light[..., 3:] * levels), light[..., :3].max(axis=2, keepdims=True) * levels
+    alpha = np.where(brightest > alpha, np.ceil(brightest), alpha) / levels
+    return np.concatenate([_encoded(light[..., :3] / np.where(alpha > 0, alpha, 1)), alpha], axis=2, dtype=np.float32)
 
 
 def linear(pixels: Pixels) -> Pixels:
@@ -70,6 +72,10 @@ def _in_bands(pixels: Pixels, convert: Callable[[Pixels], Pixels], dtype: np.dty
     for row in range(0, len(pixels), 64):
         out[row : row + 64] = convert(pixels[row : row + 64])
     return out
+
+
+def _encoded(light: Pixels) -> NDArray[Any]:
+    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 def _png(integers: NDArray[Any], text: str) -> bytes:

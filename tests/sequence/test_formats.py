@@ -43,6 +43,11 @@ def read(path: Path) -> NDArray[Any]:
         file.close()
 
 
+def light(stored: NDArray[Any]) -> NDArray[Any]:
+    """Premultiplied scene-linear colour of straight display-referred pixels, as a compositor makes it."""
+    return np.asarray(linear(stored)[..., :3] * stored[..., 3:])
+
+
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize(("fmt", "levels"), [("png", 255), ("png16", 65535)])
 def test_png_holds_straight_pixels_rounded(tmp_path: Path, fmt: str, levels: int, channels: int) -> None:
@@ -51,10 +56,10 @@ def test_png_holds_straight_pixels_rounded(tmp_path: Path, fmt: str, levels: int
     encode_frame(path, pixels, fmt, TEXT)
     stored = read(path)
     assert stored.shape == pixels.shape
-    assert np.abs(stored - straight(pixels)).max() <= 0.5001 / levels
+    assert np.abs(stored - straight(pixels, levels)).max() <= 0.5001 / levels
     if channels == 4:
-        assert np.abs(stored[..., :3] * stored[..., 3:] - pixels[..., :3]).max() < 1.5 / levels
-        assert np.allclose(stored[..., 3], pixels[..., 3], atol=0.5001 / levels)
+        assert np.abs(light(stored) - linear(pixels)[..., :3]).max() < 1.5 / levels
+        assert np.allclose(stored[..., 3], pixels[..., 3], atol=1.0001 / levels)
         assert not stored[5:9].any()
 
 
@@ -68,10 +73,20 @@ def test_png_8_is_what_imageio_reads(tmp_path: Path) -> None:
 
 def test_png_keeps_glow_over_black(tmp_path: Path) -> None:
     pixels = picture(4, glow=True)
-    path = tmp_path / "a.png"
-    encode_frame(path, pixels, "png16", TEXT)
-    stored = read(path)
-    assert np.abs(stored[..., :3] * stored[..., 3:] - pixels[..., :3]).max() < 1e-4
+    for fmt, tolerance in (("png", 6e-3), ("png16", 5e-5)):
+        path = tmp_path / f"{fmt}.png"
+        encode_frame(path, pixels, fmt, TEXT)
+        assert np.abs(light(read(path)) - linear(pixels)[..., :3]).max() < tolerance
+
+
+def test_png_keeps_faint_glow(tmp_path: Path) -> None:
+    """Light far below one level of alpha is still there, to within a level of what a screen shows."""
+    pixels = np.zeros((1, 64, 4), np.float32)
+    pixels[0, :, :3] = np.linspace(0, 0.1, 64)[:, None]
+    encode_frame(tmp_path / "a.png", pixels, "png", TEXT)
+    stored = light(read(tmp_path / "a.png"))
+    shown = np.where(stored <= 0.0031308, stored * 12.92, 1.055 * stored ** (1 / 2.4) - 0.055)
+    assert np.abs(shown - pixels[..., :3]).max() < 1 / 255
 
 
 @pytest.mark.parametrize("channels", [3, 4])
