@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -21,7 +22,6 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "out" / "demo"
 LOOP = 48  # frames
 RENDERED = range(1, LOOP + 1, LOOP // 8)
-FIRE_SIZE = (256, 144)
 RENDER_SIZE = (480, 270)
 SAMPLES = 24
 
@@ -29,6 +29,7 @@ SAMPLES = 24
 def main() -> int:
     """Run the demo; gives the exit code."""
     began = time.monotonic()
+    shutil.rmtree(OUT, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="aigc-demo-", ignore_cleanup_errors=True) as own:
         os.environ["BLENDER_USER_RESOURCES"] = own  # read when bpy is imported: the user's own Blender stays as it is
         os.environ.setdefault("AIGC_HOME", str(Path(own) / "aigc"))
@@ -197,9 +198,11 @@ def generate_fire(flame: Any) -> None:
     bpy.ops.aigc.add(style="fire")
     element = scene.aigc_item
     settings = element.aigc
-    settings.width, settings.height = FIRE_SIZE
+    settings.width = 32 * round(settings.height * 16 / 9 / 32)  # what tiles is a multiple of 32 pixels
     settings.use_loop, settings.tile_x, settings.seed = True, True, 7
     settings.placement = {"MATERIAL", "BACKDROP"}
+    if "height" in element:  # the model's own slider
+        element["height"] = 0.85
     settings.format = "png"
     began = time.monotonic()
     bpy.ops.aigc.generate(folder=str(OUT / "fire"))
@@ -207,7 +210,7 @@ def generate_fire(flame: Any) -> None:
     flame.active_material.cycles.emission_sampling = "NONE"  # the lamp inside lights the hall with less noise
     strength(flame.active_material, 1.6)
     backdrop = next(o for o in scene.objects if "aigc_backdrop" in o)
-    strength(backdrop.active_material, 0.09)
+    strength(backdrop.active_material, 0.35)
 
 
 def strength(material: Any, value: float) -> None:
@@ -241,11 +244,8 @@ def contact_sheet() -> Path:
     fire = [over_black(imageio.imread(OUT / "fire" / f"fire.{frame:04d}.png")) for frame in RENDERED]
     gap, columns = 6, 4
     width = columns * (RENDER_SIZE[0] + gap) + gap
-    sheet_rows = [rendered[i : i + columns] for i in range(0, len(rendered), columns)]
-    scale = (width - gap) / (len(fire) * (FIRE_SIZE[0] + gap))
-    assert scale <= 1
-    strip = [resized(picture, (width - gap) // len(fire) - gap) for picture in fire]
-    rows = [*sheet_rows, strip]
+    rows = [rendered[i : i + columns] for i in range(0, len(rendered), columns)]
+    rows.append([resized(picture, (width - gap) // len(fire) - gap) for picture in fire])
     sheet = np.full((sum(r[0].shape[0] + gap for r in rows) + gap, width, 3), 24, np.uint8)
     y = gap
     for row in rows:
@@ -260,10 +260,10 @@ def contact_sheet() -> Path:
 
 
 def over_black(pixels: np.ndarray) -> np.ndarray:
-    """Straight uint8 RGBA composited over black; RGB as it is."""
+    """Straight uint8 RGBA composited over black in light, which the exponent stands for; RGB as it is."""
     if pixels.shape[2] == 3:
         return pixels
-    return (pixels[..., :3].astype(np.float32) * (pixels[..., 3:] / 255) + 0.5).astype(np.uint8)
+    return (pixels[..., :3] * (pixels[..., 3:] / 255) ** (1 / 2.2) + 0.5).astype(np.uint8)
 
 
 def resized(pixels: np.ndarray, width: int) -> np.ndarray:

@@ -64,8 +64,10 @@ class AIGC_OT_add(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[str]:
         """Make the item and edit it from now on."""
-        group = item.new(self.style.partition("@")[0])
+        entry = next(e for e in catalog.entries if e.key == self.style)
+        group = item.new(entry.style.name)
         group.aigc.style = self.style
+        group.aigc.width = group.aigc.height = entry.style.max_height  # as large as it was trained to be
         context.scene.aigc_item = group
         return {"FINISHED"}
 
