@@ -222,19 +222,35 @@ def check_style(recipe: Recipe, style: Style, cell: int) -> None:
         if name not in known:
             has = f"it has {', '.join(known)}" if known else "it has none"
             raise RecipeError(f"Style {style.name} has no control {name!r}; {has}.")
-    for axis, size in (("x", recipe.width), ("y", recipe.height)):
-        if axis not in recipe.tile:
-            continue
+    for axis in recipe.tile:
         if axis in style.anchored:
             free = " or ".join(a for a in ("x", "y") if a not in style.anchored)
             remedy = f"tile {free} only" if free else "leave tiling off"
             raise RecipeError(f"Style {style.name} stands on its {axis} axis and cannot tile along it; {remedy}.")
-        if size % cell:
-            below, above = size - size % cell, size + cell - size % cell
-            choice = f"{below} or {above}" if below else f"{above}"
-            raise RecipeError(
-                f"Size: {size} pixels cannot tile along {axis}, which needs a multiple of {cell}; give {choice}."
-            )
+    zoom(recipe, style, cell)
+
+
+def zoom(recipe: Recipe, style: Style, cell: int) -> int:
+    """Pixels of the frame a pixel of the network, along each axis.
+
+    Elements are drawn at a height that the model knows and enlarged by a whole factor, the greatest
+    one at which tiled axes hold whole cells.
+
+    Raises:
+        RecipeError: a tiled axis holds none; names the sizes next to it.
+    """
+    height = recipe.element_height or recipe.height
+    most = max(1, height // style.native_height)
+    least = min(most, -(-height // style.max_height))
+    tiled = [(axis, size) for axis, size in (("x", recipe.width), ("y", recipe.height)) if axis in recipe.tile]
+    for factor in range(most, least - 1, -1):
+        if all(size % (cell * factor) == 0 for _, size in tiled):
+            return factor
+    step = cell * least
+    axis, size = next(((a, s) for a, s in tiled if s % step), tiled[0])
+    below, above = size - size % step, size + step - size % step
+    choice = f"{below} or {above}" if below else f"{above}"
+    raise RecipeError(f"Size: {size} pixels cannot tile along {axis}, which needs a multiple of {step}; give {choice}.")
 
 
 def _control_value(value: object) -> float | Track:

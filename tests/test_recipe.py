@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from aigc_blender.card import Control, Style
 from aigc_blender.errors import RecipeError
-from aigc_blender.recipe import MAX_SIZE, Recipe, Track, check_style, recipe_from_dict, recipe_from_json
+from aigc_blender.recipe import MAX_SIZE, Recipe, Track, check_style, recipe_from_dict, recipe_from_json, zoom
 
 FIRE = Style("fire", anchored=("y",), controls=(Control("height", 0.6), Control("wind", 0.25)))
 SEA = Style("sea")
@@ -126,8 +126,9 @@ def test_a_late_keyframe_leaves_earlier_frames_valid() -> None:
         (Recipe("fire", controls={"depth": 0.5}), FIRE, ["depth", "height", "wind"]),
         (Recipe("sea", controls={"depth": 0.5}), SEA, ["depth", "none"]),
         (Recipe("fire", tile="y", height=64), FIRE, ["y", "tile x only"]),
-        (Recipe("sea", tile="x", width=100), SEA, ["100", "96 or 128"]),
-        (Recipe("sea", tile="x", width=10), SEA, ["10", "32"]),
+        (Recipe("sea", tile="x", width=100, height=64), SEA, ["100", "96 or 128"]),
+        (Recipe("sea", tile="x", width=100, height=256), SEA, ["100", "128"]),
+        (Recipe("sea", tile="x", width=10, height=64), SEA, ["10", "32"]),
         (Recipe("sea", tile="xy", width=64, height=65), SEA, ["65", "64 or 96"]),
     ],
 )
@@ -135,6 +136,23 @@ def test_a_style_refuses_what_it_cannot_draw(recipe: Recipe, style: Style, named
     with pytest.raises(RecipeError) as refusal:
         check_style(recipe, style, cell=32)
     assert all(word in str(refusal.value) for word in named)
+
+
+@given(recipes, st.integers(20, 200), st.integers(1, 4))
+def test_elements_are_drawn_at_heights_the_model_knows(recipe: Recipe, native: int, octaves: int) -> None:
+    style = Style("sea", native_height=native, max_height=native * 2**octaves)
+    try:
+        factor = zoom(recipe, style, cell=32)
+    except RecipeError:
+        assert recipe.tile
+        return
+    height = recipe.element_height or recipe.height
+    if height >= native:
+        assert native <= height / factor <= style.max_height
+    else:
+        assert factor == 1
+    for axis, size in (("x", recipe.width), ("y", recipe.height)):
+        assert axis not in recipe.tile or size % (32 * factor) == 0
 
 
 def test_what_a_style_can_draw_passes() -> None:

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from ..card import Style
 from ..errors import DeviceError, RecipeError
-from ..recipe import Recipe, check_style
+from ..recipe import Recipe, check_style, zoom
 from .checkpoint import Model
 from .cost import block_flop, block_window
+from .enlarge import enlarge
 from .field import latent
 from .lattice import Window
 from .network import CHANNELS, Placement, Wrap, spline
@@ -79,6 +80,7 @@ class _Job:
     recipe: Recipe
     style: Style
     time: Timeline
+    zoom: int  # pixels of the frame a pixel of the network, along each axis
     left: int  # canvas coordinates of the frame's corner
     top: int
     seeds: torch.Tensor
@@ -138,7 +140,8 @@ class Sampler:
         blocks = len(self._spatial_blocks(job))
         architecture = self.model.architecture
         frames_a_block = max(1.0, float(architecture.knot / job.time.rate))
-        flop = blocks * block_flop(architecture, self.block.cells, int(frames_a_block)) / int(frames_a_block)
+        cells = self.block.cells + 2 * _margin_cells(job.zoom)
+        flop = blocks * block_flop(architecture, cells, int(frames_a_block)) / int(frames_a_block)
         frame_bytes = recipe.width * recipe.height * CHANNELS * 4
         return Plan(job.time.stretch, flop, max(frame_bytes, min(GROUP_BYTES, int(frames_a_block) * frame_bytes)))
 
@@ -167,16 +170,19 @@ class Sampler:
         time = timeline(recipe, style.fps, architecture.knot)
         x, y = recipe.origin
         on = self.device
-        height = float(recipe.element_height or recipe.height)
+        factor = zoom(recipe, style, architecture.cell)
+        height = (recipe.element_height or recipe.height) / factor
+        cell = architecture.cell * factor
         periods = (
             time.knots,
-            recipe.height // architecture.cell if "y" in recipe.tile else 0,
-            recipe.width // architecture.cell if "x" in recipe.tile else 0,
+            recipe.height // cell if "y" in recipe.tile else 0,
+            recipe.width // cell if "x" in recipe.tile else 0,
         )
         return _Job(
             recipe=recipe,
             style=style,
             time=time,
+            zoom=factor,
             left=x - (recipe.width // 2 if "x" in style.anchored else 0),
             top=-y - recipe.height if "y" in style.anchored else y,
             seeds=torch.tensor([recipe.seed], dtype=torch.int64, device=on),
@@ -238,7 +244,7 @@ class Sampler:
         return self.network.mapping(latent(job.seeds, architecture.latent), index, slots, height)
 
     def _spatial_blocks(self, job: _Job) -> list[tuple[int, int]]:
-        side = self.block.cells * self.model.architecture.trunk[-1].stride
+        side = self.block.cells * self.model.architecture.trunk[-1].stride * job.zoom
         rows = range(job.top // side, -(-(job.top + job.recipe.height) // side))
         columns = range(job.left // side, -(-(job.left + job.recipe.width) // side))
         return [(row, column) for row in rows for column in columns]
@@ -248,8 +254,9 @@ class Sampler:
         """Fill one block of a group's frames."""
         cells, batch = self.block.cells, self.block.frames
         finest = self.model.architecture.trunk[-1]
-        side = cells * finest.stride
-        relative = block_window(self.model.architecture, cells)
+        side = cells * finest.stride * job.zoom
+        margin = _margin_cells(job.zoom)
+        relative = block_window(self.model.architecture, cells, margin)
         first_knot = group.index * (self.model.architecture.knot // finest.knot_stride)
         out = Window(
             (relative.knots[0] + first_knot, relative.knots[1] + first_knot),
@@ -265,10 +272,18 @@ class Sampler:
             instants = group.instants[start : start + batch]
             filled = instants + instants[-1:] * (batch - len(instants))
             drawn = self.network.head(spline(features, relative.knots, filled, finest.knot_stride), group.w)
-            pixels = drawn[0, : len(instants), y0:y1, x0:x1].mul(0.5).add(0.5).clamp_(0, 1)
+            pixels = drawn[0].mul(0.5).add(0.5).clamp_(0, 1)
+            if margin:
+                pixels = enlarge(pixels, margin * finest.stride, job.zoom)
+            pixels = pixels[: len(instants), y0:y1, x0:x1]
             if not job.style.alpha:
                 pixels[..., 3] = 1
             group.pixels[start : start + len(instants), y + y0 : y + y1, x + x0 : x + x1] = pixels.cpu().numpy()
+
+
+def _margin_cells(factor: int) -> int:
+    """Finest trunk cells around a block that are drawn to enlarge it."""
+    return 1 if factor > 1 else 0
 
 
 def _finished(group: _Group, on_block: Callable[[float], None]) -> Iterator[tuple[int, Frame]]:
