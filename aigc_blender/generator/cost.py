@@ -21,7 +21,7 @@ def trunk_flop(architecture: Architecture, out: Window) -> int:
 def head_flop(architecture: Architecture, cells: int) -> int:
     """Floating-point operations of the head's 3x3 convolutions for one frame of ``cells`` x ``cells`` finest trunk cells."""
     coarse, fine = architecture.head
-    last = (0, 2 * cells)
+    last = (-1, 2 * cells + 1)
     fine_out = before_convolution(last)
     fine_between = before_convolution(fine_out)
     coarse_out = before_upsampling(before_convolution(fine_between))

@@ -251,17 +251,22 @@ class Generator(nn.Module):
     def head(self, x: Tensor, w: Tensor) -> Tensor:
         """Frames from features at their instants.
 
-        (N, F, h + 8, w + 8, C) on spans of ``head_span`` -> (N, F, 4 h, 4 w, 4), premultiplied RGBA in
+        (N, F, h + 10, w + 10, C) on spans of ``head_span`` -> (N, F, 4 h, 4 w, 4), premultiplied RGBA in
         -1..1, not clipped.
         """
         n = len(x)
         x = self.head_coarse(x, w)
         rows, columns = x.shape[2:4]
         x = _cells(functional.interpolate(_planes(x), scale_factor=2, mode="bilinear"), n)
-        # Interpolation's outermost cells come from half their taps.
-        x = x[:, :, 1 : 2 * rows - 1, 1 : 2 * columns - 1]
+        # Interpolation's outermost cells come from half their taps; those next to them are not needed.
+        x = x[:, :, 2 : 2 * rows - 2, 2 : 2 * columns - 2]
         x = self.to_pixels(functional.leaky_relu(self.head_fine(x, w), SLOPE), w)
-        return _cells(functional.pixel_shuffle(_planes(x), HEAD_STRIDE), n)
+        planes = functional.pixel_shuffle(_planes(x), HEAD_STRIDE)
+        # [1, 2, 1] / 4 along both axes, as two boxes: the four pixels of a cell come from different filters, and what
+        # differs from pixel to pixel for that reason alone, a checkerboard, is exactly what this removes.
+        for _ in range(2):
+            planes = functional.avg_pool2d(planes, 2, stride=1)
+        return _cells(planes, n)[:, :, 1:-1, 1:-1]
 
     def forward(
         self,
@@ -303,7 +308,7 @@ class Generator(nn.Module):
 
 def head_span(span: Span) -> Span:
     """The finest trunk cells that the head reads along an axis to draw the pixels of ``span``'s cells."""
-    fine = (2 * span[0], 2 * span[1])
+    fine = (2 * span[0] - 1, 2 * span[1] + 1)  # the low-pass reads a pixel beyond
     for _ in range(3):
         fine = before_convolution(fine)
     coarse = before_upsampling(fine)
