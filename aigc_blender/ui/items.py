@@ -67,7 +67,6 @@ class AIGC_OT_add(bpy.types.Operator):
         entry = next(e for e in catalog.entries if e.key == self.style)
         group = item.new(entry.style.name)
         group.aigc.style = self.style
-        group.aigc.width = group.aigc.height = entry.style.max_height  # as large as it was trained to be
         context.scene.aigc_item = group
         return {"FINISHED"}
 

@@ -13,7 +13,7 @@ from .items import active_item
 from .properties import PLACEMENTS
 
 SLIDERS = 4
-LINE = 44  # characters that fit the sidebar
+LINE = 34  # characters that fit the sidebar
 
 
 class _Panel(bpy.types.Panel):
@@ -171,7 +171,8 @@ def _draw_style(layout: Any, group: Any, entry: catalog.Entry | None) -> None:
 
 
 def _draw_place(layout: Any, group: Any) -> None:
-    row = layout.row(heading="Place", align=True)
+    row = layout.row(align=True)
+    row.use_property_split = False
     row.prop(group.aigc, "placement", expand=True)
 
 
