@@ -83,9 +83,9 @@ def _tick() -> float | None:
     if any(job.state == "done" for job in jobs.pump()) and bpy.ops.ed.undo_push.poll():
         bpy.ops.ed.undo_push(message="Place Frames")
     for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
+        for area in (a for a in window.screen.areas if a.type == "VIEW_3D"):
+            for region in (r for r in area.regions if r.type == "UI"):  # the sidebar alone: a viewport may be slow
+                region.tag_redraw()
     if jobs.running():
         return POLL_SECONDS
     return IDLE_POLL_SECONDS if jobs.worker.present else None
