@@ -198,7 +198,7 @@ def generate_fire(flame: Any) -> None:
     bpy.ops.aigc.add(style="fire")
     element = scene.aigc_item
     settings = element.aigc
-    settings.width = 32 * round(settings.height * 16 / 9 / 32)  # what tiles is a multiple of 32 pixels
+    settings.width, settings.height = 512, 256
     settings.use_loop, settings.tile_x, settings.seed = True, True, 7
     settings.placement = {"MATERIAL", "BACKDROP"}
     if "height" in element:  # the model's own slider
