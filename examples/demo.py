@@ -210,7 +210,7 @@ def generate_fire(flame: Any) -> None:
     flame.active_material.cycles.emission_sampling = "NONE"  # the lamp inside lights the hall with less noise
     strength(flame.active_material, 1.6)
     backdrop = next(o for o in scene.objects if "aigc_backdrop" in o)
-    strength(backdrop.active_material, 0.35)
+    strength(backdrop.active_material, 0.22)
 
 
 def strength(material: Any, value: float) -> None:
