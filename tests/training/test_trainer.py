@@ -11,19 +11,11 @@ import pytest
 import torch
 
 from aigc_blender.card import Control, Style
-from aigc_blender.generator.network import Architecture, TrunkLevel
+from tests.models import TINY
 from training.footage.clips import Footage, draw_batch
 from training.state import load_state, save_state
 from training.trainer import Config, NotFiniteError, Trainer
 
-SMALL = Architecture(
-    styles=2,
-    controls=1,
-    trunk=(TrunkLevel(16, 8, 8, 4), TrunkLevel(8, 4, 8, 2), TrunkLevel(4, 2, 8, 0)),
-    head=(8, 8),
-    latent=4,
-    width=8,
-)
 CONFIG = Config(size=32, frames=3, batch=4, strides=(1, 2), stride_odds=(0.5, 0.5), horizon_clips=400)
 
 
@@ -41,7 +33,7 @@ def two_styles() -> list[Footage]:
 
 
 def trainer(config: Config = CONFIG) -> Trainer:
-    return Trainer(config, SMALL, two_styles())
+    return Trainer(config, TINY, two_styles())
 
 
 def test_a_crop_knows_where_it_lies() -> None:
