@@ -43,9 +43,9 @@ extension: setup
 # A run that was ended goes on with the same command. The files are bundled by copying them to aigc_blender/models.
 model: setup
 	$(MAIN) -m training fit --procedural --style fire,smoke --steps 3500 \
-		--name "Fire and Smoke" --out runs/plumes.safetensors
+		--name "Fire and Smoke" --out runs/fire-and-smoke.safetensors
 	$(MAIN) -m training fit --procedural --style caustics,clouds --steps 3000 --rate 4e-4 --gamma 24 \
-		--name "Water and Sky" --out runs/plates.safetensors
+		--name "Water and Sky" --out runs/water-and-sky.safetensors
 
 setup:
 	@scripts/setup 4.5
