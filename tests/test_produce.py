@@ -11,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aigc_blender.card import read_model_file
 from aigc_blender.errors import AigcError, DeviceError, ModelError, RecipeError, SequenceError
+from aigc_blender.library import BUNDLED
 from aigc_blender.produce import Result, choose_model, produce
 from aigc_blender.recipe import Recipe, Track
 from aigc_blender.sequence.metadata import read_metadata
@@ -144,9 +146,12 @@ def test_bad_input_writes_nothing(
 
 def test_models_are_found_by_style_and_by_digest(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIGC_MODEL_PATH", str(model.parent))
-    recipe, file = choose_model(replace(FIRE, fps=Fraction(25)))
-    assert file.path == model
+    wanted = replace(FIRE, fps=Fraction(25))
+    recipe, file = choose_model(wanted)
+    assert file.path.parent == BUNDLED  # searched before the folders that are named
     assert recipe.model == file.digest
     assert choose_model(recipe) == (recipe, file)
+    recipe, file = choose_model(replace(wanted, model=read_model_file(model).digest))
+    assert file.path == model
     with pytest.raises(ModelError):
         choose_model(replace(FIRE, model="ab" * 32))

@@ -125,7 +125,7 @@ def test_what_cannot_be_generated_is_refused_in_one_sentence(tmp_path: Path) -> 
     assert "cannot tile" in kit.refusal(bpy.ops.aigc.generate)
     group.aigc.tile_y = False
     group.aigc.tile_x, group.aigc.width = True, 70
-    assert "64 or 80" in kit.refusal(bpy.ops.aigc.generate)
+    assert "64 or 96" in kit.refusal(bpy.ops.aigc.generate)
     group.aigc.tile_x, group.aigc.width = False, 64
     group.aigc.use_scene_range, group.aigc.frame_start, group.aigc.frame_end = False, 5, 2
     assert "5 to 2" in kit.refusal(bpy.ops.aigc.generate)

@@ -22,7 +22,7 @@ from aigc_blender.worker.client import WorkerClient
 from aigc_blender.worker.protocol import LAST, PROTOCOL, Message, decode, encode
 from tests.models import tiny_model
 
-FIRE = Recipe("fire", seed=7, width=32, height=48, loop=24)
+FIRE = Recipe("fire", seed=7, width=32, height=48, loop=48)
 LARGE = Recipe("fire", seed=7, width=1280, height=1280)  # some frames a second
 PATIENCE = 120.0  # seconds; only a fault ever waits so long
 
