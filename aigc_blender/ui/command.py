@@ -3,12 +3,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import bpy
 
-from ..errors import AigcError
+from ..errors import AigcError, RuntimeMissingError
 from ..runtime.code import cli_command, install_code
-from ..runtime.find import find_runtime
+from ..runtime.find import Runtime, find_runtime
 from . import preferences
 
 
@@ -16,7 +17,7 @@ def run(argv: list[str]) -> int:
     """Run the command line in a child process with our own standard streams; gives its exit code."""
     machine = preferences.machine(bpy.context)
     try:
-        command = cli_command(find_runtime(machine.python), install_code(), argv)
+        command = cli_command(_runtime(machine.python, argv), install_code(), argv)
     except AigcError as error:
         print(f"aigc: {error}", file=sys.stderr)
         return error.exit_code
@@ -26,3 +27,13 @@ def run(argv: list[str]) -> int:
             return child.wait()
         except KeyboardInterrupt:  # the child got it as well and ends by itself
             continue
+
+
+def _runtime(configured: Path | None, argv: list[str]) -> Runtime:
+    """The runtime; where there is none, Blender's own Python, which can list models and say what is missing."""
+    try:
+        return find_runtime(configured)
+    except RuntimeMissingError:
+        if argv[:1] == ["generate"]:
+            raise
+        return Runtime(Path(sys.executable), {})
