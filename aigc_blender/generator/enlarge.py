@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-import math
 from functools import cache
 
 import torch
 from torch import Tensor
+
+from .lattice import spline_taps
 
 MARGIN = 2  # pixels that the spline reads beyond an edge
 
@@ -17,12 +18,9 @@ def _matrix(size: int, margin: int, factor: int, device: torch.device) -> Tensor
     """(size * factor, size + 2 margin): each row holds the four weights of an enlarged pixel."""
     matrix = torch.zeros(size * factor, size + 2 * margin)
     for row in range(size * factor):
-        position = (row + 0.5) / factor - 0.5
-        left = math.floor(position)
-        t = position - left
-        weights = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
+        first, weights = spline_taps((row + 0.5) / factor - 0.5)
         for tap, weight in enumerate(weights):
-            matrix[row, left - 1 + tap + margin] = weight / 6
+            matrix[row, first + tap + margin] = weight
     return matrix.to(device)
 
 

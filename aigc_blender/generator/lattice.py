@@ -7,6 +7,7 @@ stride tau stands at model time (k + 1/2) tau.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 Span = tuple[int, int]  # half-open range of indices
@@ -30,6 +31,14 @@ def after_upsampling(span: Span) -> Span:
 def length(span: Span) -> int:
     """Number of indices in the span."""
     return span[1] - span[0]
+
+
+def spline_taps(position: float) -> tuple[int, tuple[float, ...]]:
+    """The first of the four cells that a uniform cubic B-spline reads at a position (cell centres at whole numbers), and its weights."""
+    left = math.floor(position)
+    t = position - left
+    weights = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
+    return left - 1, tuple(weight / 6 for weight in weights)
 
 
 @dataclass(frozen=True)

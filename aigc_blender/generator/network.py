@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from . import field
-from .lattice import Span, Window, before_convolution, before_upsampling, length
+from .lattice import Span, Window, before_convolution, before_upsampling, length, spline_taps
 
 SLOPE = 0.2  # of the leaky ReLU
 BASE_HEIGHT = 64  # pixels: the element height whose scale input is 0
@@ -324,12 +324,8 @@ def spline(x: Tensor, knots: Span, instants: Sequence[float], stride: int) -> Te
     """Uniform cubic B-spline over the knots: (N, T, H, W, C) at ``knots`` -> (N, F, H, W, C) at model times."""
     frames = []
     for instant in instants:
-        position = instant / stride - 0.5
-        left = math.floor(position)
-        t = position - left
-        weights = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
-        at = left - 1 - knots[0]
-        frames.append(sum(weights[i] / 6 * x[:, at + i] for i in range(4)))
+        first, weights = spline_taps(instant / stride - 0.5)
+        frames.append(sum(weights[i] * x[:, first - knots[0] + i] for i in range(4)))
     return torch.stack(frames, dim=1)  # type: ignore[arg-type]
 
 
