@@ -4,38 +4,22 @@
 from __future__ import annotations
 
 import argparse
-import re
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from aigc_blender.card import UNKNOWN_RIGHTS, Rights
 from aigc_blender.errors import AigcError
 
-from .errors import TrainingError
-
-if TYPE_CHECKING:
-    import torch
-
-    from .export import Label
-    from .footage.clips import Footage
-
-BUNDLED_RIGHTS = Rights(
-    statement="Trained only on footage that this project's own simulations rendered; free for any use, commercial use included.",
-    sources=("training/footage/procedural",),
-)
-BUNDLED_LICENCE = "GPL-3.0-or-later"
-HEIGHTS = (1, 2)  # element heights rendered, in clip sizes
-PROCEDURAL_FRAMES = 72  # of a clip
-GAMMA_FALL = 0.08  # of the penalty's weight, from a run's start to its end
-STEPS_ALONE = 200  # in which the discriminator catches up with a generator that is trained already
+from .commands import evaluate, fit
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 done, 1 failed, 2 bad input, 130 interrupted (state saved)."""
-    arguments = _parser().parse_args(argv)
+    parser = argparse.ArgumentParser(prog="python -m training", description="Train video generators for the extension.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (fit, evaluate):
+        command.add(commands)
+    arguments = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(arguments.run(arguments))
@@ -44,192 +28,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m training", description="Train video generators for the extension.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    fit = commands.add_parser("fit", help="train a model and write its file")
-    fit.add_argument(
-        "footage", nargs="*", type=Path, help="footage of one style: videos, numbered pictures, folders of them"
-    )
-    fit.add_argument("--procedural", action="store_true", help="train on footage rendered by the project itself")
-    fit.add_argument(
-        "--style",
-        help="name of the style (default: the first file's or folder's); with --procedural, elements by name, separated by commas (default: all)",
-    )
-    fit.add_argument("--from", dest="start", type=Path, metavar="MODEL", help="begin with the weights of a model file")
-    fit.add_argument(
-        "--anchored", default="", choices=("x", "y", "xy"), help="axes of the footage on which position matters"
-    )
-    fit.add_argument("--fps", type=float, default=24.0, help="frames a second of numbered pictures (default: 24)")
-    fit.add_argument(
-        "--size", type=int, default=64, help="pixels a side of a training clip: 32, 64 or 128 (default: 64)"
-    )
-    fit.add_argument("--minutes", type=float, help="end after this time")
-    fit.add_argument(
-        "--steps", type=int, default=5000, help="end after this many steps in all; schedules span them (default: 5000)"
-    )
-    fit.add_argument("--objective", choices=("relativistic", "nonsaturating", "minimax"), default="relativistic")
-    fit.add_argument("--batch", type=int, default=8, help="clips a step (default: 8)")
-    fit.add_argument("--rate", type=float, default=6e-4, help="learning rate at the start (default: 6e-4)")
-    fit.add_argument(
-        "--gamma",
-        type=float,
-        default=8.0,
-        help="weight of R1 + R2 at the start: more is steadier and slower (default: 8)",
-    )
-    fit.add_argument("--clips", type=int, default=64, help="procedural clips rendered an element (default: 64)")
-    fit.add_argument("--seed", type=int, default=0)
-    fit.add_argument("--name", help="name of the model (default: that of the style)")
-    fit.add_argument("--rights", default=UNKNOWN_RIGHTS, help="what the footage's owner permits, for the model's card")
-    fit.add_argument("--device", default="auto", help="auto, cpu, cuda, mps or xpu (default: auto)")
-    fit.add_argument(
-        "--cache", type=Path, default=Path("runs/footage"), help="folder of footage as read (default: runs/footage)"
-    )
-    fit.add_argument("--out", type=Path, required=True, help="model file to write (.safetensors)")
-    fit.set_defaults(run=_fit)
-    evaluate = commands.add_parser("evaluate", help="compare a model's clips with held-out footage")
-    evaluate.add_argument("model", type=Path, help="model file (.safetensors)")
-    evaluate.add_argument("--procedural", action="store_true", help="compare with footage the project renders itself")
-    evaluate.add_argument("--styles", help="styles by name, separated by commas (default: all of the model)")
-    evaluate.add_argument(
-        "--features", type=Path, help="weights of SqueezeNet 1.0 (.safetensors), for the kernel distances"
-    )
-    evaluate.add_argument("--clips", type=int, default=24, help="clips compared, an even number (default: 24)")
-    evaluate.add_argument("--size", type=int, default=64, help="pixels a side of a clip (default: 64)")
-    evaluate.add_argument("--device", default="auto", help="auto, cpu, cuda, mps or xpu (default: auto)")
-    evaluate.add_argument(
-        "--cache", type=Path, default=Path("runs/footage"), help="folder of rendered footage (default: runs/footage)"
-    )
-    evaluate.add_argument("--json", type=Path, help="also write the numbers to this file")
-    evaluate.set_defaults(run=_evaluate)
-    return parser
-
-
-def _fit(arguments: argparse.Namespace) -> int:
-    _check(arguments)
-    from aigc_blender.generator.checkpoint import load_model
-    from aigc_blender.generator.sampler import resolve_device
-
-    from .fit import Limits, clip_frames, fit
-    from .trainer import Config
-
-    device = resolve_device(arguments.device)
-    start = load_model(arguments.start) if arguments.start else None
-    config = Config(
-        size=arguments.size,
-        batch=arguments.batch,
-        objective=arguments.objective,
-        rate=arguments.rate,
-        gamma=arguments.gamma,
-        gamma_end=arguments.gamma * GAMMA_FALL,
-        horizon_clips=arguments.steps * arguments.batch,
-        alone=STEPS_ALONE if start else 0,
-        seed=arguments.seed,
-    )
-    if arguments.procedural:
-        footage, label = _procedural(arguments, device)
-    else:
-        footage, label = _real(arguments, clip_frames(config))
-    limits = Limits(arguments.steps, arguments.minutes)
-    finished = fit(footage, config, limits, arguments.out, label, device=device, start=start)
-    print(f"Wrote {arguments.out}.")
-    return 0 if finished else 130
-
-
-def _check(arguments: argparse.Namespace) -> None:
-    """Refuse what no run can do.
-
-    Raises:
-        TrainingError: which argument.
-    """
-    if arguments.out.suffix != ".safetensors":
-        raise TrainingError(f"{arguments.out}: a model file must end in .safetensors; rename it.")
-    if arguments.size not in (32, 64, 128):
-        raise TrainingError(f"Size {arguments.size} cannot be trained; give 32, 64 or 128.")
-    for name in ("steps", "batch", "clips", "fps", "rate", "gamma"):
-        if not 0 < getattr(arguments, name) < float("inf"):
-            raise TrainingError(f"--{name} is {getattr(arguments, name)}; give a number above 0.")
-    if arguments.minutes is not None and not arguments.minutes > 0:
-        raise TrainingError(f"--minutes is {arguments.minutes}; give a number above 0.")
-    if arguments.seed < 0:
-        raise TrainingError(f"--seed is {arguments.seed}; give a whole number from 0 on.")
-    if bool(arguments.footage) == arguments.procedural:
-        raise TrainingError("Give either footage (videos, numbered pictures, folders of them) or --procedural.")
-    if arguments.procedural and arguments.anchored:
-        raise TrainingError("Procedural elements know their anchors; leave --anchored out.")
-
-
-def _procedural(arguments: argparse.Namespace, device: torch.device) -> tuple[list[Footage], Label]:
-    from .export import Label
-    from .footage.procedural import ELEMENTS
-    from .footage.render import render_footage
-
-    names = arguments.style.split(",") if arguments.style else list(ELEMENTS)
-    for name in names:
-        if name not in ELEMENTS:
-            raise TrainingError(f"Element {name!r} is not known; choose from {', '.join(ELEMENTS)}.")
-    footage = render_footage(
-        arguments.cache,
-        names,
-        clips=arguments.clips,
-        frames=PROCEDURAL_FRAMES,
-        heights=[arguments.size * factor for factor in HEIGHTS],
-        seed=arguments.seed,
-        device=device,
-    )
-    return footage, Label(arguments.name or "Untitled", "The AIGC contributors", BUNDLED_LICENCE, BUNDLED_RIGHTS)
-
-
-def _real(arguments: argparse.Namespace, frames: int) -> tuple[list[Footage], Label]:
-    from .export import Label
-    from .footage.read import read_footage, style_name
-
-    style = arguments.style or style_name(arguments.footage)
-    if not re.fullmatch("[a-z0-9_-]{1,32}", style):
-        raise TrainingError(f"Style {style!r} cannot be a name; give up to 32 of a-z, 0-9, _ and -.")
-    footage, sources = read_footage(
-        arguments.footage,
-        arguments.cache,
-        style=style,
-        size=arguments.size,
-        frames=frames,
-        anchored=tuple(arguments.anchored),
-        fps=arguments.fps,
-    )
-    name = arguments.name or re.sub("[_-]+", " ", style).title()
-    return [footage], Label(name, rights=Rights(arguments.rights, tuple(sources)))
-
-
-def _evaluate(arguments: argparse.Namespace) -> int:
-    from dataclasses import asdict
-
-    from aigc_blender.generator.checkpoint import load_model
-    from aigc_blender.generator.sampler import resolve_device
-
-    from .evaluate import Protocol, evaluate
-    from .metrics.features import load_network
-    from .metrics.report import EvaluationError, as_table, write_json
-
-    def progress(text: str) -> None:
-        print(text, file=sys.stderr)
-
-    if not arguments.procedural:
-        raise EvaluationError("Give --procedural: other footage cannot be compared with yet.")
-    protocol = Protocol(clips=arguments.clips, size=arguments.size)
-    device = resolve_device(arguments.device)
-    model = load_model(arguments.model)
-    network = load_network(arguments.features).to(device) if arguments.features else None
-    styles = arguments.styles.split(",") if arguments.styles else []
-    reports = evaluate(model, styles, protocol, arguments.cache, network, device, progress)
-    print(as_table(reports))
-    if network is None:
-        print("\nKernel distances were left out: they need --features.")
-    if arguments.json:
-        about = {"model": model.card.name, "digest": model.file.digest, "protocol": asdict(protocol)}
-        write_json(arguments.json, about, reports)
-    return 0
 
 
 if __name__ == "__main__":
