@@ -2,13 +2,14 @@
 """The adversarial loop.
 
 Schedules count clips, never seconds, and every step's random numbers follow from (seed, step): a run
-that was interrupted goes on as if it had not been.
+that was interrupted goes on as if it had not been. Several processes draw the same numbers, for the whole
+batch, and each works on its share of the clips.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from aigc_blender.generator.field import latent
 from aigc_blender.generator.network import Architecture, Generator, Wrap
 
 from .discriminator import Discriminator, DiscriminatorShape
+from .distributed import ALONE, Team
 from .footage.clips import Batch, Footage, draw_batch
 from .objectives import OBJECTIVES, gradient_penalty
 
@@ -30,7 +32,7 @@ class Config:
 
     size: int = 64  # pixels a side of a clip
     frames: int = 6  # of a clip
-    batch: int = 8  # clips a step
+    batch: int = 8  # clips a step, of all processes together
     strides: tuple[int, ...] = (1, 2, 4)  # model frames from frame to frame ...
     stride_odds: tuple[float, ...] = (0.5, 0.3, 0.2)  # ... and how often each is used
     objective: str = "relativistic"
@@ -43,6 +45,7 @@ class Config:
     ema_half_life: float = 4_000  # clips, at most a tenth of the clips seen
     alone: int = 0  # steps of the discriminator alone, then as many in which the generator gathers speed
     seed: int = 0
+    half: bool = False  # networks compute in bfloat16; weights, penalty, averages and optimisers stay in float32
 
 
 class NotFiniteError(ArithmeticError):
@@ -53,10 +56,15 @@ class Trainer:
     """Generator, its average, discriminator and their optimisers; ``step`` by ``step``."""
 
     def __init__(
-        self, config: Config, architecture: Architecture, footage: Sequence[Footage], device: torch.device | str = "cpu"
+        self,
+        config: Config,
+        architecture: Architecture,
+        footage: Sequence[Footage],
+        device: torch.device | str = "cpu",
+        team: Team = ALONE,
     ) -> None:
-        """Freshly initialised from the seed."""
-        self.config, self.footage, self.device = config, footage, torch.device(device)
+        """Freshly initialised from the seed, alike in every process of the team."""
+        self.config, self.footage, self.device, self.team = config, footage, torch.device(device), team
         torch.manual_seed(config.seed)
         self.generator = Generator(architecture).to(self.device)
         self.average = Generator(architecture).to(self.device)
@@ -84,19 +92,19 @@ class Trainer:
         return self.steps * self.config.batch
 
     def step(self) -> dict[str, float]:
-        """One update of both networks; the losses by name.
+        """One update of both networks; the losses by name, means over the batch.
 
         Raises:
-            NotFiniteError: before anything was updated with it.
+            NotFiniteError: before anything was updated with it, in every process of the team.
         """
-        config = self.config
+        config, share = self.config, self.team.share(self.config.batch)
         rng = np.random.default_rng([config.seed, self.steps])
         stride = int(rng.choice(config.strides, p=config.stride_odds))
-        real = draw_batch(self.footage, rng, config.batch, config.frames, config.size, stride, self.device)
+        real = draw_batch(self.footage, rng, config.batch, config.frames, config.size, stride, self.device, share)
         self._set_rates()
 
         # 1. Draw noise: a field's seed a clip, and where in its lattice the clip lies.
-        seeds = torch.from_numpy(rng.integers(2**32, size=config.batch)).to(self.device)
+        seeds = torch.from_numpy(rng.integers(2**32, size=config.batch)[share]).to(self.device)
         instants, offset = draw_window(rng, self.generator.architecture, config.frames, stride)
 
         # 2. Generate what the real clips show.
@@ -110,15 +118,15 @@ class Trainer:
         pair_scores = self._score(pair_clips, real, repeats=2)
         real_scores, fake_scores = pair_scores.chunk(2)
         loss = self.objective.discriminator(real_scores, fake_scores)
-        losses = {"discriminator": loss.item(), "margin": (real_scores - fake_scores).mean().item()}
+        parts = {"discriminator": loss, "margin": (real_scores - fake_scores).mean()}
 
         # 4. Update the discriminator.
         if penalised:
             # Twice the mean over both halves: R1 + R2.
             penalty = 2 * gradient_penalty(pair_scores, pair_clips)
             loss = loss + 0.5 * self._falling(config.gamma, config.gamma_end) * config.penalty_every * penalty
-            losses["penalty"] = penalty.item()
-        _update(self.discriminator_optimiser, loss)
+            parts["penalty"] = penalty
+        losses = self._update(self.discriminator_optimiser, loss, parts)
 
         # 5. Update the generator, and its average.
         if moves:
@@ -126,8 +134,7 @@ class Trainer:
             with torch.no_grad():
                 real_scores = self._score(real.clips, real)
             loss = self.objective.generator(real_scores, self._score(fake, real))
-            losses["generator"] = loss.item()
-            _update(self.generator_optimiser, loss)
+            losses |= self._update(self.generator_optimiser, loss, {"generator": loss})
             self.discriminator.requires_grad_(requires_grad=True)
         self.steps += 1
         self._average()
@@ -152,9 +159,11 @@ class Trainer:
             real.period_y // architecture.cell,
             real.period_x // architecture.cell,
         )
-        w = network.mapping(latent(seeds, architecture.latent), real.claim.style, real.claim.controls, placement.height)
+        z = latent(seeds, architecture.latent)
         rows, columns = ((o, o + cells) for o in offset)
-        clips = network(seeds, w, instants, rows, columns, Wrap(*periods), moved)
+        with self._precision():
+            w = network.mapping(z, real.claim.style, real.claim.controls, placement.height)
+            clips = network(seeds, w, instants, rows, columns, Wrap(*periods), moved).float()
         opaque = torch.tensor([not f.style.alpha for f in self.footage], device=clips.device)[real.claim.style]
         alpha = torch.where(opaque[:, None, None, None], torch.ones_like(clips[..., 3]), clips[..., 3])
         return torch.cat([clips[..., :3], alpha[..., None]], dim=-1)
@@ -193,8 +202,24 @@ class Trainer:
             p = claim.placement
             placement = type(p)(*(t.repeat(repeats, *[1] * (t.ndim - 1)) for t in (p.base, p.height, p.anchored)))
             claim = type(claim)(claim.style.repeat(repeats), claim.controls.repeat(repeats, 1), claim.stride, placement)
-        scores: Tensor = self.discriminator(clips, claim)
+        with self._precision():
+            scores: Tensor = self.discriminator(clips, claim).float()
         return scores
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.half)
+
+    def _update(self, optimiser: torch.optim.Optimizer, loss: Tensor, parts: Mapping[str, Tensor]) -> dict[str, float]:
+        """A step down the loss of the whole batch; its parts, means over the batch, where they are numbers."""
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        gradients = [p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
+        means = self.team.average(gradients, torch.stack([part.detach() for part in parts.values()])).tolist()
+        for name, mean in zip(parts, means, strict=True):
+            if not math.isfinite(mean):
+                raise NotFiniteError(f"the {name} loss is not finite")
+        optimiser.step()
+        return dict(zip(parts, means, strict=True))
 
     def _falling(self, start: float, end: float) -> float:
         """From start to end on a cosine over the horizon."""
@@ -225,14 +250,6 @@ def draw_window(
     phase = float(rng.random() * architecture.knot)
     across = architecture.cell // architecture.trunk[-1].stride
     return [phase + i * stride for i in range(frames)], (int(rng.integers(across)), int(rng.integers(across)))
-
-
-def _update(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    if not torch.isfinite(loss):
-        raise NotFiniteError("the loss is not finite")
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    optimiser.step()
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -48,6 +48,18 @@ class Batch:
     period_y: Tensor
 
 
+@dataclass(frozen=True)
+class Crop:
+    """Where in the footage a clip lies: which style, height and clip, its first frame, column and row."""
+
+    style: int
+    height: int
+    clip: int
+    start: int
+    column: int
+    row: int
+
+
 def draw_batch(
     footage: Sequence[Footage],
     rng: np.random.Generator,
@@ -56,42 +68,64 @@ def draw_batch(
     size: int,
     stride: int,
     device: torch.device,
+    share: slice = slice(None),
 ) -> Batch:
-    """Random crops in space and time, styles and element heights equally likely."""
-    slots = max(1, *(len(f.style.controls) for f in footage))
-    clips = np.empty((batch, frames, size, size, 4), np.uint8)
-    styles = rng.integers(len(footage), size=batch)
-    controls = np.zeros((batch, slots), np.float32)
-    heights, bases, periods = (
-        np.zeros(batch, np.float32),
-        np.zeros((batch, 2), np.float32),
-        np.zeros((batch, 2), np.int64),
-    )
-    for n, index in enumerate(styles):
-        source = footage[index]
+    """Random crops in space and time, styles and element heights equally likely.
+
+    ``share``: the clips of the batch to give. The others are drawn, so that the shares make up the batch
+    and ``rng`` goes on as with it, but not read.
+    """
+    crops = draw_crops(footage, rng, batch, frames, size, stride)[share]
+    return read_crops(footage, crops, frames, size, stride, device)
+
+
+def draw_crops(
+    footage: Sequence[Footage], rng: np.random.Generator, batch: int, frames: int, size: int, stride: int
+) -> list[Crop]:
+    """Random places of ``batch`` clips; nothing is read."""
+    crops = []
+    for style in rng.integers(len(footage), size=batch):
+        source = footage[style]
         height = int(rng.choice(sorted(source.scales)))
-        scale = source.scales[height]
-        clip = int(rng.integers(len(scale)))
-        start = int(rng.integers(scale.shape[1] - (frames - 1) * stride))
-        pixels = scale[clip, start : start + (frames - 1) * stride + 1 : stride]
-        tall, wide = pixels.shape[1:3]
-        offsets = []
-        for axis, (extent, name) in enumerate(((wide, "x"), (tall, "y"))):
-            wraps = name in source.periodic
-            offset = int(rng.integers(extent if wraps else extent - size + 1))
-            indices = (np.arange(size) + offset) % extent
-            pixels = np.take(pixels, indices, axis=2 - axis)
-            periods[n, axis] = size if wraps and extent == size else 0
-            offsets.append(offset)
-        clips[n] = pixels
-        controls[n, : len(source.style.controls)] = source.controls[clip]
-        heights[n] = height
+        clips, length, tall, wide = source.scales[height].shape[:4]
+        clip = int(rng.integers(clips))
+        start = int(rng.integers(length - (frames - 1) * stride))
+        column, row = (
+            int(rng.integers(extent if axis in source.periodic else extent - size + 1))
+            for axis, extent in (("x", wide), ("y", tall))
+        )
+        crops.append(Crop(int(style), height, clip, start, column, row))
+    return crops
+
+
+def read_crops(
+    footage: Sequence[Footage], crops: Sequence[Crop], frames: int, size: int, stride: int, device: torch.device
+) -> Batch:
+    """The clips at ``crops``: ``frames`` frames ``stride`` apart of ``size`` x ``size`` pixels."""
+    slots = max(1, *(len(f.style.controls) for f in footage))
+    clips = np.empty((len(crops), frames, size, size, 4), np.uint8)
+    controls = np.zeros((len(crops), slots), np.float32)
+    bases = np.zeros((len(crops), 2), np.float32)
+    periods = np.zeros((len(crops), 2), np.int64)
+    for n, crop in enumerate(crops):
+        source = footage[crop.style]
+        scale = source.scales[crop.height]
+        tall, wide = scale.shape[2:4]
+        pixels = scale[crop.clip, crop.start : crop.start + (frames - 1) * stride + 1 : stride]
+        rows, columns = ((np.arange(size) + o) % e for o, e in ((crop.row, tall), (crop.column, wide)))
+        clips[n] = pixels.take(rows, axis=1).take(columns, axis=2)
+        controls[n, : len(source.style.controls)] = source.controls[crop.clip]
         # Anchors: the bottom edge of the footage, and its middle.
-        bases[n] = wide / 2 - offsets[0], tall - offsets[1]
+        bases[n] = wide / 2 - crop.column, tall - crop.row
+        periods[n] = [
+            size if axis in source.periodic and extent == size else 0 for axis, extent in (("x", wide), ("y", tall))
+        ]
     real = torch.from_numpy(clips).to(device).float() / 127.5 - 1
-    opaque = torch.tensor([not footage[i].style.alpha for i in styles], device=device)
+    opaque = torch.tensor([not footage[crop.style].style.alpha for crop in crops], device=device)
     real[opaque, ..., 3] = 1
-    anchored = np.array([[float(a in footage[i].style.anchored) for a in ("x", "y")] for i in styles], np.float32)
+    heights = np.array([crop.height for crop in crops], np.float32)
+    anchored = np.array([[a in footage[crop.style].style.anchored for a in ("x", "y")] for crop in crops], np.float32)
     placement = Placement(*(torch.from_numpy(a).to(device) for a in (bases, heights, anchored)))
-    claim = Claim(torch.from_numpy(styles).to(device), torch.from_numpy(controls).to(device), stride, placement)
+    styles = torch.tensor([crop.style for crop in crops], device=device)
+    claim = Claim(styles, torch.from_numpy(controls).to(device), stride, placement)
     return Batch(real, claim, *(torch.from_numpy(periods[:, i].copy()).to(device) for i in range(2)))
