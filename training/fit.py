@@ -18,6 +18,7 @@ from tqdm import tqdm
 from aigc_blender.generator.checkpoint import Model
 from aigc_blender.generator.network import Architecture
 
+from .distributed import ALONE, Team, measure_efficiency
 from .errors import RunFailedError, TrainingError
 from .export import Label, build_model, write_model
 from .footage.clips import Footage
@@ -27,7 +28,11 @@ from .trainer import Config, NotFiniteError, Trainer
 from .warm import warm_network
 
 MOST_ROLLBACKS = 3
-MAY_CHANGE = "horizon_clips"  # of the configuration when a run goes on: a longer run is the same run
+# Of the configuration when a run goes on: a longer run is the same run, and so is one on another device.
+MAY_CHANGE = {
+    "horizon_clips": "The rates now fall over {new} clips instead of {old}.",
+    "half": "Half precision is now {new} instead of {old}.",
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ def fit(
     label: Label,
     *,
     device: torch.device,
+    team: Team = ALONE,
     start: Model | None = None,
     intervals: Intervals = Intervals(),
     report: Callable[[str], None] = tqdm.write,
@@ -62,14 +68,15 @@ def fit(
     """Train and export to ``out``; state, log and sheets go to the folder ``<out>.run``.
 
     A run begins with the weights of ``start``, if given, and goes on from its own state where there is
-    one. Where a loss is no longer a number it goes back to its last state and on at half the rate.
+    one. Where a loss is no longer a number it goes back to its last state and on at half the rate. The
+    processes of a team stop, save and go back together; the leader alone writes.
 
     Returns whether the run reached its limit; False where SIGINT or SIGTERM ended it early. The model
     is written and the state saved either way.
 
     Raises:
         TrainingError: the footage does not suit the run, or the run saved before was another one.
-        RunFailedError: losses keep ceasing to be numbers, or the state cannot be written.
+        RunFailedError: losses keep ceasing to be numbers, the state cannot be written, or a process of the team is gone.
     """
     deadline = time.monotonic() + (float("inf") if limits.minutes is None else limits.minutes * 60)
     needed = clip_frames(config)
@@ -78,17 +85,21 @@ def fit(
             raise TrainingError(
                 f"Style {source.style.name}: its clips have {source.frames} frames, {needed} are needed; add longer shots."
             )
-    run = _Run(config, footage, out, label, device, start, report)
+    run = _Run(config, footage, out, label, device, team, start, report)
     try:
         with _StopOnSignal() as stop:
             run.begin()
             _train(run, limits.steps, lambda: stop.requested or time.monotonic() >= deadline, intervals)
-            write_model(run.model(out), out)
+            if team.leads:
+                write_model(run.model(out), out)
     except OSError as error:
         raise RunFailedError(
             f"{run.folder}: cannot be written ({error.strerror}); see to it and run the same command again, what was saved before is intact."
         ) from None
-    return not stop.requested
+    (stopped,) = team.any(stop.requested)
+    if not stopped:
+        run.print_speed()
+    return not stopped
 
 
 def clip_frames(config: Config) -> int:
@@ -98,13 +109,14 @@ def clip_frames(config: Config) -> int:
 
 def _train(run: _Run, steps: int, ended: Callable[[], bool], intervals: Intervals) -> None:
     """Step until the run has so many steps or is to end, and save."""
-    trainer = run.trainer
+    trainer, team = run.trainer, run.team
     saved = time.monotonic()
-    with tqdm(total=steps, initial=trainer.steps, unit="step") as bar:
+    with tqdm(total=steps, initial=trainer.steps, unit="step", disable=not team.leads) as bar:
         while True:
             try:
-                last = trainer.steps >= steps or ended()
-                if last or time.monotonic() - saved > intervals.save_minutes * 60:
+                due = time.monotonic() - saved > intervals.save_minutes * 60
+                last, due = team.any(trainer.steps >= steps or ended(), due)
+                if last or due:
                     run.save()
                     saved = time.monotonic()
                 if last:
@@ -114,7 +126,10 @@ def _train(run: _Run, steps: int, ended: Callable[[], bool], intervals: Interval
                 run.roll_back(error)
                 bar.n = trainer.steps
                 continue
+            run.steps_done += 1
             bar.update()
+            if not team.leads:
+                continue
             if trainer.steps % intervals.log == 0 or trainer.steps == 1:
                 bar.set_postfix({name: f"{value:.3g}" for name, value in losses.items()})
                 run.log(losses)
@@ -132,16 +147,17 @@ class _Run:
         out: Path,
         label: Label,
         device: torch.device,
+        team: Team,
         start: Model | None,
         report: Callable[[str], None],
     ) -> None:
-        self.label, self.device, self.report = label, device, report
+        self.label, self.device, self.team, self.report = label, device, team, report
         self.styles = [f.style for f in footage]
         self.folder = out.with_name(out.name + ".run")
         network = None if start is None else warm_network(start, self.styles)
         slots = max(1, *(len(style.controls) for style in self.styles))
         architecture = Architecture(styles=len(footage), controls=slots) if network is None else network.architecture
-        self.trainer = Trainer(config, architecture, footage, device)
+        self.trainer = Trainer(config, architecture, footage, device, team)
         if network is not None:
             self.trainer.begin_with(network)
         # With the configuration it determines the curve.
@@ -151,7 +167,7 @@ class _Run:
             "clips": [{height: array.shape for height, array in f.scales.items()} for f in footage],
             "from": start.file.digest if start is not None else "",
         }
-        self.rollbacks = 0
+        self.rollbacks, self.steps_done = 0, 0
         self.seconds_before, self.began = 0.0, time.monotonic()
 
     @property
@@ -161,8 +177,9 @@ class _Run:
 
     def begin(self) -> None:
         """Go on from the newest state, or save the first one."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        state = load_state(self.folder / "state.pt", self.report)
+        if self.team.leads:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        state = self._saved()
         if state is None:
             self._forget_later_steps()
             self.save()
@@ -182,11 +199,17 @@ class _Run:
 
         Raises:
             NotFiniteError: it is not worth keeping.
+            RunFailedError: the processes do not agree on it.
             OSError: it cannot be written.
         """
-        self.trainer.check()
+        trainer = self.trainer
+        trainer.check()
+        networks = (trainer.generator, trainer.average, trainer.discriminator)
+        self.team.check_alike(p for network in networks for p in network.parameters())
+        if not self.team.leads:
+            return
         run = {"origin": self.origin, "seconds": self.seconds, "rollbacks": self.rollbacks}
-        save_state(self.folder / "state.pt", {**self.trainer.state(), "run": run})
+        save_state(self.folder / "state.pt", {**trainer.state(), "run": run})
 
     def roll_back(self, error: NotFiniteError) -> None:
         """Go back to the last state, and on from there at half the rate.
@@ -199,7 +222,7 @@ class _Run:
             raise RunFailedError(
                 f"Step {failed}: {error}, even at {0.5**self.rollbacks:g} of the rate; begin anew with a lower rate."
             )
-        state = load_state(self.folder / "state.pt", self.report)
+        state = self._saved()
         assert state is not None, "a run begins with a saved state"
         self.rollbacks += 1
         self.trainer.rate_factor = 0.5**self.rollbacks
@@ -233,6 +256,24 @@ class _Run:
         write_sheet(self.folder / "sheets" / f"{self.trainer.steps:06d}.png", rows, zoom=2)
         torch.set_num_threads(threads)
 
+    def print_speed(self) -> None:
+        """Print clips a second of this call and, of several processes, their efficiency; the trainer is of no more use."""
+        if not self.steps_done:
+            return
+        speed = self.steps_done * self.trainer.config.batch / (self.seconds - self.seconds_before)
+        line = f"{speed:.3g} clips/s"
+        if self.team.size > 1:
+            efficiency = measure_efficiency(self.trainer)
+            line += f", {speed / self.team.size:.3g} a process; scaling efficiency {efficiency:.0%}: clips/s over {self.team.size} times those of one process that exchanges nothing"
+        print(line + ".")
+
+    def _saved(self) -> dict[str, Any] | None:
+        """The newest state, as the leader finds it."""
+        state: dict[str, Any] | None = self.team.told(
+            load_state(self.folder / "state.pt", self.report) if self.team.leads else None
+        )
+        return state
+
     @property
     def _events(self) -> Path:
         return self.folder / "events.jsonl"
@@ -248,7 +289,7 @@ class _Run:
 
     def _forget_later_steps(self) -> None:
         """Cut from the log what will be done again."""
-        if self._events.is_file():
+        if self.team.leads and self._events.is_file():
             lines = self._events.read_text().splitlines(keepends=True)
             whole = [line for line in lines if line.endswith("}\n")]
             kept = [line for line in whole if json.loads(line)["step"] <= self.trainer.steps]
@@ -264,11 +305,11 @@ class _Run:
             old, new = before.get(name), now.get(name)
             if old == new:
                 continue
-            if name != MAY_CHANGE:
+            if name not in MAY_CHANGE:
                 raise TrainingError(
                     f"{self.folder} holds a run with {name} {old!r}, not {new!r}; give another --out or remove that folder."
                 )
-            self.report(f"The rates now fall over {new} clips instead of {old}.")
+            self.report(MAY_CHANGE[name].format(old=old, new=new))
 
 
 class _StopOnSignal:

@@ -15,6 +15,7 @@ from ..errors import TrainingError
 if TYPE_CHECKING:
     import torch
 
+    from ..distributed import Team
     from ..export import Label
     from ..footage.clips import Footage
 
@@ -53,7 +54,7 @@ def add(commands: Any) -> None:
         "--steps", type=int, default=5000, help="end after this many steps in all; schedules span them (default: 5000)"
     )
     fit.add_argument("--objective", choices=("relativistic", "nonsaturating", "minimax"), default="relativistic")
-    fit.add_argument("--batch", type=int, default=8, help="clips a step (default: 8)")
+    fit.add_argument("--batch", type=int, default=8, help="clips a step, of all processes together (default: 8)")
     fit.add_argument("--rate", type=float, default=6e-4, help="learning rate at the start (default: 6e-4)")
     fit.add_argument(
         "--gamma",
@@ -65,6 +66,12 @@ def add(commands: Any) -> None:
     fit.add_argument("--seed", type=int, default=0)
     fit.add_argument("--name", help="name of the model (default: that of the style)")
     fit.add_argument("--rights", default=UNKNOWN_RIGHTS, help="what the footage's owner permits, for the model's card")
+    fit.add_argument(
+        "--precision",
+        choices=("auto", "full", "half"),
+        default="auto",
+        help="of the networks' arithmetic: half is bfloat16 (default: half on a GPU that has it, else full)",
+    )
     fit.add_argument("--device", default="auto", help="auto, cpu, cuda, mps or xpu (default: auto)")
     fit.add_argument(
         "--cache", type=Path, default=Path("runs/footage"), help="folder of footage as read (default: runs/footage)"
@@ -75,13 +82,24 @@ def add(commands: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     _check(arguments)
-    from aigc_blender.generator.checkpoint import load_model
     from aigc_blender.generator.sampler import resolve_device
+
+    from ..distributed import join_team
+
+    with join_team(resolve_device(arguments.device)) as (team, device):
+        team.check_batch(arguments.batch)
+        finished = _fit(arguments, team, device)
+        print(f"Wrote {arguments.out}.")
+    return 0 if finished else 130
+
+
+def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> bool:
+    """Train as asked; whether the run reached its limit."""
+    from aigc_blender.generator.checkpoint import load_model
 
     from ..fit import Limits, clip_frames, fit
     from ..trainer import Config
 
-    device = resolve_device(arguments.device)
     start = load_model(arguments.start) if arguments.start else None
     config = Config(
         size=arguments.size,
@@ -93,15 +111,24 @@ def _run(arguments: argparse.Namespace) -> int:
         horizon_clips=arguments.steps * arguments.batch,
         alone=STEPS_ALONE if start else 0,
         seed=arguments.seed,
+        half=_half(arguments.precision, device),
     )
-    if arguments.procedural:
-        footage, label = _procedural(arguments, device)
-    else:
-        footage, label = _real(arguments, clip_frames(config))
+    with team.leader_first():
+        if arguments.procedural:
+            footage, label = _procedural(arguments, device)
+        else:
+            footage, label = _real(arguments, clip_frames(config))
     limits = Limits(arguments.steps, arguments.minutes)
-    finished = fit(footage, config, limits, arguments.out, label, device=device, start=start)
-    print(f"Wrote {arguments.out}.")
-    return 0 if finished else 130
+    return fit(footage, config, limits, arguments.out, label, device=device, team=team, start=start)
+
+
+def _half(precision: str, device: torch.device) -> bool:
+    """Whether networks compute in bfloat16; by themselves where the hardware does."""
+    import torch
+
+    if precision == "auto":
+        return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return precision == "half"
 
 
 def _check(arguments: argparse.Namespace) -> None:
