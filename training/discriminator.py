@@ -2,7 +2,7 @@
 """The discriminator: scores clips, with time folded into channels at once.
 
 It is told what each clip claims to be (style, controls, element height, clip stride; by projection,
-Miyato & Koyama 2018) and, on anchored axes, where each pixel lies.
+Miyato & Koyama 2018), where each pixel lies on anchored axes, and what always stands there.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from aigc_blender.generator.network import BASE_HEIGHT, CHANNELS, SLOPE, Placement
+
+from .augment import Augmentation
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,28 @@ class DiscriminatorShape:
 class Claim:
     """What N clips are said to show.
 
-    ``style``: (N,) int64. ``controls``: (N, slots) in 0..1. ``stride``: model frames from frame to frame.
+    ``controls``: (N, slots) in 0..1. ``stride``: model frames from frame to frame. ``still``: (N, H, W, 4) in -1..1,
+    the mean of all frames at this place where a fixed camera saw them, else 0.
     """
 
-    style: Tensor
     controls: Tensor
     stride: int
     placement: Placement
+    still: Tensor
+
+    @property
+    def style(self) -> Tensor:
+        """(N,) int64."""
+        return self.placement.style
+
+    def repeat(self, times: int) -> Claim:
+        """The same of several sets of N clips, one after the other."""
+        p = self.placement
+        base, height, anchored, style, controls, still = (
+            t.repeat(times, *[1] * (t.ndim - 1))
+            for t in (p.base, p.height, p.anchored, p.style, self.controls, self.still)
+        )
+        return Claim(controls, self.stride, Placement(base, height, anchored, style), still)
 
 
 class Discriminator(nn.Module):
@@ -56,7 +73,7 @@ class Discriminator(nn.Module):
             raise ValueError(
                 f"{len(shape.channels)} levels of channels need clips of {4 * 2 ** (len(shape.channels) - 1)} pixels"
             )
-        self.stem = _convolution(shape.frames * CHANNELS + 2, shape.channels[0], 3)
+        self.stem = _convolution((shape.frames + 1) * CHANNELS + 2, shape.channels[0], 3)
         self.blocks = nn.ModuleList([_Down(a, b) for a, b in zip(shape.channels, shape.channels[1:], strict=False)])
         last = shape.channels[-1]
         self.summary = nn.Linear(last * 16, last)
@@ -68,13 +85,17 @@ class Discriminator(nn.Module):
             nn.Linear(last, last),
         )
 
-    def forward(self, clips: Tensor, claim: Claim) -> Tensor:
-        """Scores (N,) of clips (N, F, H, W, 4) of premultiplied RGBA in -1..1."""
-        n, frames, height, width, channels = clips.shape
-        x = clips.permute(0, 1, 4, 2, 3).reshape(n, frames * channels, height, width)
-        x = torch.cat([x, _positions(claim.placement, height, width)], dim=1).contiguous(
-            memory_format=torch.channels_last
-        )
+    def forward(self, clips: Tensor, claim: Claim, augmentation: Augmentation | None = None) -> Tensor:
+        """Scores (N,) of clips (N, F, H, W, 4) of premultiplied RGBA in -1..1, seen through the augmentation."""
+        height, width = clips.shape[2:4]
+        pictures = torch.cat([clips, claim.still[:, None]], dim=1)
+        if augmentation is not None:
+            pictures = augmentation.paint(pictures)
+        planes = pictures.permute(0, 1, 4, 2, 3).flatten(1, 2)
+        x = torch.cat([planes, _positions(claim.placement, height, width)], dim=1)
+        if augmentation is not None:
+            x = augmentation.place(x)
+        x = x.contiguous(memory_format=torch.channels_last)
         # Rectified before the first low-pass, which would hide a checkerboard from a linear layer.
         x = functional.leaky_relu(self.stem(x), SLOPE)
         for block in self.blocks:

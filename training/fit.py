@@ -22,6 +22,7 @@ from .distributed import ALONE, Team, measure_efficiency
 from .errors import RunFailedError, TrainingError
 from .export import Label, build_model, write_model
 from .footage.clips import Footage
+from .scenery import paint_scenery, scenery_size
 from .sheet import style_rows, write_sheet
 from .state import load_state, save_state
 from .trainer import Config, NotFiniteError, Trainer
@@ -48,7 +49,7 @@ class Intervals:
     """Steps between log lines and between sheets, and minutes between saved states."""
 
     log: int = 20
-    sheet: int = 500
+    sheet: int = 100
     save_minutes: float = 5.0
 
 
@@ -154,12 +155,19 @@ class _Run:
         self.label, self.device, self.team, self.report = label, device, team, report
         self.styles = [f.style for f in footage]
         self.folder = out.with_name(out.name + ".run")
-        network = None if start is None else warm_network(start, self.styles)
+        stage = scenery_size(footage)
+        network = None if start is None else warm_network(start, self.styles, stage)
         slots = max(1, *(len(style.controls) for style in self.styles))
-        architecture = Architecture(styles=len(footage), controls=slots) if network is None else network.architecture
+        architecture = (
+            Architecture(styles=len(footage), controls=slots, scenery=stage)
+            if network is None
+            else network.architecture
+        )
         self.trainer = Trainer(config, architecture, footage, device, team)
         if network is not None:
             self.trainer.begin_with(network)
+        for generator in (self.trainer.generator, self.trainer.average):
+            paint_scenery(generator, footage)
         # With the configuration it determines the curve.
         self.origin = {
             "styles": [style.name for style in self.styles],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from aigc_blender.generator.field import latent
 from aigc_blender.generator.network import Architecture, Generator, Wrap
 
+from .augment import Augmentation, draw_augmentation
 from .discriminator import Discriminator, DiscriminatorShape
 from .distributed import ALONE, Team
 from .footage.clips import Batch, Footage, draw_batch
@@ -43,6 +44,7 @@ class Config:
     penalty_every: int = 2  # steps; the penalty is scaled up in turn
     horizon_clips: int = 40_000
     ema_half_life: float = 4_000  # clips, at most a tenth of the clips seen
+    augment: float = 0.0  # probability of each kind of augmentation, for little footage
     alone: int = 0  # steps of the discriminator alone, then as many in which the generator gathers speed
     seed: int = 0
     half: bool = False  # networks compute in bfloat16; weights, penalty, averages and optimisers stay in float32
@@ -106,6 +108,9 @@ class Trainer:
         # 1. Draw noise: a field's seed a clip, and where in its lattice the clip lies.
         seeds = torch.from_numpy(rng.integers(2**32, size=config.batch)[share]).to(self.device)
         instants, offset = draw_window(rng, self.generator.architecture, config.frames, stride)
+        seen = None
+        if config.augment:
+            seen = draw_augmentation(rng, config.batch, config.size, config.augment, self.device)[share]
 
         # 2. Generate what the real clips show.
         moves = self.steps >= config.alone
@@ -115,7 +120,7 @@ class Trainer:
         # 3. Score real and generated.
         penalised = self.steps % config.penalty_every == 0
         pair_clips = torch.cat([real.clips, fake.detach()]).requires_grad_(penalised)
-        pair_scores = self._score(pair_clips, real, repeats=2)
+        pair_scores = self._score(pair_clips, real, seen, pairs=True)
         real_scores, fake_scores = pair_scores.chunk(2)
         loss = self.objective.discriminator(real_scores, fake_scores)
         parts = {"discriminator": loss, "margin": (real_scores - fake_scores).mean()}
@@ -132,8 +137,8 @@ class Trainer:
         if moves:
             self.discriminator.requires_grad_(requires_grad=False)
             with torch.no_grad():
-                real_scores = self._score(real.clips, real)
-            loss = self.objective.generator(real_scores, self._score(fake, real))
+                real_scores = self._score(real.clips, real, seen)
+            loss = self.objective.generator(real_scores, self._score(fake, real, seen))
             losses |= self._update(self.generator_optimiser, loss, {"generator": loss})
             self.discriminator.requires_grad_(requires_grad=True)
         self.steps += 1
@@ -152,7 +157,7 @@ class Trainer:
         cells = real.clips.shape[2] // finest
         placement = real.claim.placement
         shift = torch.tensor([offset[1] * finest, offset[0] * finest], device=placement.base.device)
-        moved = type(placement)(placement.base + shift, placement.height, placement.anchored)
+        moved = replace(placement, base=placement.base + shift)
         # A crop that is a whole period wraps in both members of the pair.
         periods = (
             torch.zeros_like(real.period_x),
@@ -196,14 +201,12 @@ class Trainer:
             if not all(torch.isfinite(p).all() for p in getattr(self, name).parameters()):
                 raise NotFiniteError(f"the {name}'s weights are not finite")
 
-    def _score(self, clips: Tensor, real: Batch, repeats: int = 1) -> Tensor:
-        claim = real.claim
-        if repeats > 1:
-            p = claim.placement
-            placement = type(p)(*(t.repeat(repeats, *[1] * (t.ndim - 1)) for t in (p.base, p.height, p.anchored)))
-            claim = type(claim)(claim.style.repeat(repeats), claim.controls.repeat(repeats, 1), claim.stride, placement)
+    def _score(self, clips: Tensor, real: Batch, seen: Augmentation | None, pairs: bool = False) -> Tensor:
+        """Of clips that claim what ``real`` shows, or of twice as many: real ones, then fake ones."""
+        claim = real.claim.repeat(2) if pairs else real.claim
+        seen = seen.repeat(2) if seen and pairs else seen
         with self._precision():
-            scores: Tensor = self.discriminator(clips, claim).float()
+            scores: Tensor = self.discriminator(clips, claim, seen).float()
         return scores
 
     def _precision(self) -> torch.autocast:

@@ -14,8 +14,8 @@ from aigc_blender.generator.network import Generator
 
 
 @torch.no_grad()
-def warm_network(model: Model, styles: Sequence[Style]) -> Generator:
-    """The model's network with one row a style of ``styles`` in place of its own.
+def warm_network(model: Model, styles: Sequence[Style], scenery: tuple[int, int] = (0, 0)) -> Generator:
+    """The model's network with one row a style of ``styles`` in place of its own, and room for so much scenery.
 
     A style that the model has under the same name starts as it is there at default controls, others start
     as the mean of all the model has. Controls start without effect.
@@ -28,8 +28,9 @@ def warm_network(model: Model, styles: Sequence[Style]) -> Generator:
     names = [style.name for style in model.card.styles]
     rows = [known[names.index(s.name)] if s.name in names else known.mean(0) for s in styles]
     slots = max(1, *(len(style.controls) for style in styles))
-    network = Generator(replace(model.architecture, styles=len(styles), controls=slots))
+    network = Generator(replace(model.architecture, styles=len(styles), controls=slots, scenery=scenery))
     tensors["style"] = torch.stack(rows)
     tensors["control"] = torch.zeros_like(network.control)
-    network.load_state_dict(tensors)
+    fresh = network.state_dict()
+    network.load_state_dict({name: tensors.get(name, fresh[name]) for name in fresh})
     return network

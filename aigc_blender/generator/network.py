@@ -55,6 +55,10 @@ class Architecture:
     head: tuple[int, int] = (48, 32)  # channels at 4 and at 2 pixels a cell
     latent: int = 16
     width: int = 128  # of w
+    scenery: tuple[int, int] = (
+        0,
+        0,
+    )  # pixels high and wide of what stands still in styles anchored in x and y; 0: none
 
     def __post_init__(self) -> None:
         """Refuse shapes that the network does not have.
@@ -68,6 +72,8 @@ class Architecture:
         if not self.trunk or self.trunk[-1].stride != 2 * HEAD_STRIDE:
             raise ValueError(f"the finest trunk level must have stride {2 * HEAD_STRIDE}")
         sizes = [self.styles, self.latent, self.width, *self.head, *(lv.channels for lv in self.trunk)]
+        if not (all(0 <= s <= 512 for s in self.scenery) and all(self.scenery) == any(self.scenery)):
+            raise ValueError("scenery may be 1 to 512 pixels high and wide, or 0 both")
         if len(self.trunk) > 6 or not all(1 <= s <= 512 for s in sizes) or not 0 <= self.controls <= 64:
             raise ValueError("there may be 6 levels and 512 channels at the most")
 
@@ -95,6 +101,7 @@ def architecture_from_dict(raw: dict[str, Any]) -> Architecture:
     values = dict(raw)
     values["trunk"] = tuple(TrunkLevel(**level) for level in values["trunk"])
     values["head"] = tuple(values["head"])
+    values["scenery"] = tuple(values.get("scenery", (0, 0)))
     return Architecture(**values)
 
 
@@ -116,12 +123,13 @@ class Placement:
 
     ``base``: (N, 2) float32, the pixel (x, y) of the window's coordinates that the anchored axes are
     measured from. ``height``: (N,) float32, element height in pixels. ``anchored``: (N, 2) float32,
-    1 on the axes (x, y) on which position matters.
+    1 on the axes (x, y) on which position matters. ``style``: (N,) int64, whose scenery stands there.
     """
 
     base: Tensor
     height: Tensor
     anchored: Tensor
+    style: Tensor
 
 
 class Modulated(nn.Module):
@@ -198,6 +206,14 @@ class Generator(nn.Module):
         self.head_coarse = Block(a.trunk[-1].channels, a.head[0], a.width, 1)
         self.head_fine = Block(a.head[0], a.head[1], a.width, 1)
         self.to_pixels = Modulated(a.head[1], CHANNELS * HEAD_STRIDE**2, a.width, gain=0.3)
+        if all(a.scenery):
+            self.scenery = nn.Parameter(torch.zeros(a.styles, *a.scenery, CHANNELS))
+            finest, head, pixels = a.trunk[-1], a.head[0], CHANNELS * HEAD_STRIDE**2
+            self.scenery_to_trunk = _linear(CHANNELS * finest.stride**2, finest.channels, bias=False)
+            self.scenery_to_head = _linear(pixels, head, bias=False)
+            # It is drawn as it is until training finds better.
+            self.scenery_to_pixels = nn.Linear(pixels, pixels, bias=False)
+            nn.init.eye_(self.scenery_to_pixels.weight)
         with torch.no_grad():  # as if the last upsampling were nearest: no checkerboard at the start
             for weight in (self.to_pixels.weight, self.to_pixels.bias.weight):
                 weight.copy_(weight[:: HEAD_STRIDE**2].repeat_interleave(HEAD_STRIDE**2, dim=0))
@@ -243,13 +259,25 @@ class Generator(nn.Module):
                 y = y + self.noise_gain[index] * next(noise_in)(cells)
             if x is not None:
                 y = y + upsample(self.up[index - 1](x), given, window)
+            if index + 1 == len(windows) and all(self.architecture.scenery):
+                still = self._scenery(window.rows, window.columns, level.stride, placement)
+                y = y + self.scenery_to_trunk(still)[:, None]
             x = self.trunk_blocks[index](y, w)
             given = windows[index + 1].before_upsampling() if index + 1 < len(windows) else out
         assert x is not None
         return x
 
-    def head(self, x: Tensor, w: Tensor) -> Tensor:
-        """Frames from features at their instants.
+    def scene(self, rows: Span, columns: Span, placement: Placement) -> Tensor | None:
+        """What stands still where the head draws the finest trunk cells of the spans; None without scenery.
+
+        (N, 1, H, W, C) for ``head``: the same for all frames.
+        """
+        if not all(self.architecture.scenery):
+            return None
+        return self._scenery(_fine_span(rows), _fine_span(columns), HEAD_STRIDE, placement)[:, None]
+
+    def head(self, x: Tensor, w: Tensor, scene: Tensor | None = None) -> Tensor:
+        """Frames from features at their instants, and from what ``scene`` gave for the same cells.
 
         (N, F, h + 10, w + 10, C) on spans of ``head_span`` -> (N, F, 4 h, 4 w, 4), premultiplied RGBA in
         -1..1, not clipped.
@@ -260,7 +288,11 @@ class Generator(nn.Module):
         x = _cells(functional.interpolate(_planes(x), scale_factor=2, mode="bilinear"), n)
         # Interpolation's outermost cells come from half their taps; those next to them are not needed.
         x = x[:, :, 2 : 2 * rows - 2, 2 : 2 * columns - 2]
+        if scene is not None:
+            x = x + self.scenery_to_head(scene)
         x = self.to_pixels(functional.leaky_relu(self.head_fine(x, w), SLOPE), w)
+        if scene is not None:
+            x = x + self.scenery_to_pixels(scene[:, :, 3:-3, 3:-3])  # to the cells that three convolutions leave
         planes = functional.pixel_shuffle(_planes(x), HEAD_STRIDE)
         # [1, 2, 1] / 4 along both axes, as two boxes: the four pixels of a cell come from different filters, and what
         # differs from pixel to pixel for that reason alone, a checkerboard, is exactly what this removes.
@@ -285,7 +317,7 @@ class Generator(nn.Module):
         stride = self.architecture.trunk[-1].knot_stride
         out = Window(knot_span(instants, stride), head_span(rows), head_span(columns))
         x = self.trunk(seeds, w, out, wrap, placement)
-        return self.head(spline(x, out.knots, instants, stride), w)
+        return self.head(spline(x, out.knots, instants, stride), w, self.scene(rows, columns, placement))
 
     def _positions(self, index: int, window: Window, placement: Placement) -> Tensor:
         stride = self.architecture.trunk[index].stride
@@ -294,9 +326,7 @@ class Generator(nn.Module):
         planes = []
         for axis, span in enumerate((window.columns, window.rows)):
             pixels = (torch.arange(*span, device=device) + 0.5) * stride
-            # Up and right are positive.
-            signed = (pixels - placement.base[:, axis, None]) * (1 if axis == 0 else -1)
-            distance = (signed / placement.height[:, None]).clamp(-1.0, 1.5)
+            distance = _distance(pixels, axis, placement).clamp(-1.0, 1.5)
             hats = [(1 - (distance - c).abs() * 4).clamp(min=0) for c in POSITION_CENTRES]
             planes.append(torch.stack([distance, *hats], dim=2) * placement.anchored[:, axis, None, None])
         weight = self.get_parameter(f"position.{index}.weight")
@@ -305,14 +335,46 @@ class Generator(nn.Module):
         plane = across[:, None, None, :] + upward[:, None, :, None]
         return plane.expand(n, length(window.knots), -1, -1, -1)
 
+    def _scenery(self, rows: Span, columns: Span, stride: int, placement: Placement) -> Tensor:
+        """The pixels of what stands still in cells of ``stride`` pixels: (N, H, W, C), a cell's pixels as its channels.
+
+        It reaches from the anchor up by one element height, as far to both sides as it is wide, and there its edge goes on.
+        """
+        tall, wide = self.architecture.scenery
+        device = placement.height.device
+        reach = (tall / placement.height).clamp(min=1)[:, None, None]  # of its pixels that go into one
+        weights = []
+        for axis, (start, stop), count in ((0, columns, wide), (1, rows, tall)):
+            pixels = torch.arange(start * stride, stop * stride, device=device) + 0.5
+            middle = wide / 2 if axis == 0 else 0
+            place = (_distance(pixels, axis, placement) * tall + middle).clamp(0.5, count - 0.5) - 0.5
+            near = 1 - (place[:, :, None] - torch.arange(count, device=device)).abs() / reach
+            near = near.clamp(min=0)
+            weights.append(near / near.sum(2, keepdim=True))
+        across, upward = weights
+        standing = self.scenery[placement.style].flip(1) * placement.anchored.prod(1)[:, None, None, None]
+        picture = torch.einsum("nhr,nrck,nwc->nkhw", upward, standing, across)
+        return functional.pixel_unshuffle(picture, stride).permute(0, 2, 3, 1)
+
+
+def _distance(pixels: Tensor, axis: int, placement: Placement) -> Tensor:
+    """Pixels (P,) along an axis as distances from N anchors in element heights, right and up positive: (N, P)."""
+    signed = (pixels - placement.base[:, axis, None]) * (1 if axis == 0 else -1)
+    return signed / placement.height[:, None]
+
 
 def head_span(span: Span) -> Span:
     """The finest trunk cells that the head reads along an axis to draw the pixels of ``span``'s cells."""
+    coarse = before_upsampling(_fine_span(span))
+    return before_convolution(before_convolution(coarse))
+
+
+def _fine_span(span: Span) -> Span:
+    """The cells of HEAD_STRIDE pixels from which the head's last layers draw the pixels of ``span``'s cells."""
     fine = (2 * span[0] - 1, 2 * span[1] + 1)  # the low-pass reads a pixel beyond
     for _ in range(3):
         fine = before_convolution(fine)
-    coarse = before_upsampling(fine)
-    return before_convolution(before_convolution(coarse))
+    return fine
 
 
 def knot_span(instants: Sequence[float], stride: int) -> Span:
@@ -350,11 +412,12 @@ def upsample(x: Tensor, given: Window, wanted: Window) -> Tensor:
     return x[:, :, top : top + length(wanted.rows), left : left + length(wanted.columns)]
 
 
-def _linear(inputs: int, outputs: int, variance: float = 1.0) -> nn.Linear:
+def _linear(inputs: int, outputs: int, variance: float = 1.0, *, bias: bool = True) -> nn.Linear:
     """A layer whose outputs have ``variance`` times the inputs' variance: noise must reach the pixels from the first step on."""
-    layer = nn.Linear(inputs, outputs)
+    layer = nn.Linear(inputs, outputs, bias=bias)
     nn.init.normal_(layer.weight, std=math.sqrt(variance / inputs))
-    nn.init.zeros_(layer.bias)
+    if bias:
+        nn.init.zeros_(layer.bias)
     return layer
 
 

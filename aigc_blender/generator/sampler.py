@@ -191,6 +191,7 @@ class Sampler:
                 base=torch.zeros(1, 2, device=on),
                 height=torch.tensor([height], device=on),
                 anchored=torch.tensor([[float(a in style.anchored) for a in ("x", "y")]], device=on),
+                style=torch.tensor([self.model.card.styles.index(style)], device=on),
             ),
         )
 
@@ -264,6 +265,8 @@ class Sampler:
             (relative.columns[0] + column * cells, relative.columns[1] + column * cells),
         )
         features = self.network.trunk(job.seeds, group.w, out, job.wrap, job.placement)
+        rows, columns = ((i * cells - margin, (i + 1) * cells + margin) for i in (row, column))
+        scene = self.network.scene(rows, columns, job.placement)
         # The part of the block that lies within the frame.
         y, x = row * side - job.top, column * side - job.left
         y0, x0 = max(0, -y), max(0, -x)
@@ -271,7 +274,7 @@ class Sampler:
         for start in range(0, len(group.instants), batch):
             instants = group.instants[start : start + batch]
             filled = instants + instants[-1:] * (batch - len(instants))
-            drawn = self.network.head(spline(features, relative.knots, filled, finest.knot_stride), group.w)
+            drawn = self.network.head(spline(features, relative.knots, filled, finest.knot_stride), group.w, scene)
             pixels = drawn[0].mul(0.5).add(0.5).clamp_(0, 1)
             if margin:
                 pixels = enlarge(pixels, margin * finest.stride, job.zoom)

@@ -22,7 +22,7 @@ def test_the_count_is_what_torch_counts() -> None:
     architecture = Architecture(styles=2, controls=2)
     network = Generator(architecture)
     zero = torch.zeros(1, dtype=torch.int64)
-    placement = Placement(torch.zeros(1, 2), torch.full((1,), 64.0), torch.zeros(1, 2))
+    placement = Placement(torch.zeros(1, 2), torch.full((1,), 64.0), torch.zeros(1, 2), zero)
     window = block_window(architecture, CELLS)
     w = torch.zeros(1, architecture.width)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:

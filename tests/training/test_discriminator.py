@@ -27,13 +27,22 @@ def clips(n: int = 4) -> torch.Tensor:
 
 
 def claim(
-    n: int = 4, style: int = 0, control: float = 0.5, stride: int = 1, height: float = 64, base: float = 0
+    n: int = 4,
+    style: int = 0,
+    control: float = 0.5,
+    stride: int = 1,
+    height: float = 64,
+    base: float = 0,
+    still: float = 0,
 ) -> Claim:
-    placement = Placement(torch.full((n, 2), base), torch.full((n,), height), torch.ones(n, 2))
-    return Claim(torch.full((n,), style), torch.full((n, 2), control), stride, placement)
+    placement = Placement(torch.full((n, 2), base), torch.full((n,), height), torch.ones(n, 2), torch.full((n,), style))
+    return Claim(torch.full((n, 2), control), stride, placement, torch.full((n, SIZE, SIZE, 4), still))
 
 
-@pytest.mark.parametrize("change", [{"style": 1}, {"control": 0.9}, {"stride": 4}, {"height": 128.0}, {"base": 30.0}])
+CHANGES = ({"style": 1}, {"control": 0.9}, {"stride": 4}, {"height": 128.0}, {"base": 30.0}, {"still": 0.5})
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_score_depends_on_what_the_clip_claims_to_be(network: Discriminator, change: dict[str, float]) -> None:
     with torch.no_grad():
         assert not torch.allclose(network(clips(), claim()), network(clips(), claim(**change)), atol=1e-5)  # type: ignore[arg-type]

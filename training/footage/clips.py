@@ -5,16 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aigc_blender.card import Style
+from aigc_blender.card import AXES, Style
 from aigc_blender.generator.network import Placement
 
 from ..discriminator import Claim
+
+MEAN_OF = 500  # frames at least, where there are as many
 
 
 @dataclass(frozen=True)
@@ -24,13 +27,26 @@ class Footage:
     ``scales`` maps element height in pixels to an array (clips, frames, H, W, 4) uint8, memory-mapped:
     the same clips, premultiplied RGBA; greater heights may have only the first of them. ``controls``:
     (clips, n) float32 in 0..1, in the style's order.
-    ``periodic``: the axes on which a whole clip wraps.
+    ``periodic``: the axes on which a whole clip wraps. ``mirror``: left and right may be exchanged.
     """
 
     style: Style
     scales: dict[int, NDArray[np.uint8]]
     controls: NDArray[np.float32]
     periodic: tuple[str, ...] = ()
+    mirror: bool = False
+
+    @cached_property
+    def stills(self) -> dict[int, NDArray[np.float32]]:
+        """The mean of all frames by element height, (H, W, 4) in -1..1, where a fixed camera saw them: anchored in x and y."""
+        if set(self.style.anchored) != set(AXES):
+            return {}
+        means = {}
+        for height, clips in self.scales.items():
+            frames = clips.reshape(-1, *clips.shape[2:])
+            chosen = frames[:: max(1, len(frames) // MEAN_OF)]
+            means[height] = (chosen.mean(0, dtype=np.float64) / 127.5 - 1).astype(np.float32)
+        return means
 
     @property
     def frames(self) -> int:
@@ -50,7 +66,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Crop:
-    """Where in the footage a clip lies: which style, height and clip, its first frame, column and row."""
+    """Where in the footage a clip lies: which style, height and clip, its first frame, column and row; ``mirrored``: left to right."""
 
     style: int
     height: int
@@ -58,6 +74,7 @@ class Crop:
     start: int
     column: int
     row: int
+    mirrored: bool = False
 
 
 def draw_batch(
@@ -94,7 +111,8 @@ def draw_crops(
             int(rng.integers(extent if axis in source.periodic else extent - size + 1))
             for axis, extent in (("x", wide), ("y", tall))
         )
-        crops.append(Crop(int(style), height, clip, start, column, row))
+        mirrored = source.mirror and bool(rng.random() < 0.5)
+        crops.append(Crop(int(style), height, clip, start, column, row, mirrored))
     return crops
 
 
@@ -104,6 +122,7 @@ def read_crops(
     """The clips at ``crops``: ``frames`` frames ``stride`` apart of ``size`` x ``size`` pixels."""
     slots = max(1, *(len(f.style.controls) for f in footage))
     clips = np.empty((len(crops), frames, size, size, 4), np.uint8)
+    stills = np.zeros((len(crops), size, size, 4), np.float32)
     controls = np.zeros((len(crops), slots), np.float32)
     bases = np.zeros((len(crops), 2), np.float32)
     periods = np.zeros((len(crops), 2), np.int64)
@@ -113,7 +132,10 @@ def read_crops(
         tall, wide = scale.shape[2:4]
         pixels = scale[crop.clip, crop.start : crop.start + (frames - 1) * stride + 1 : stride]
         rows, columns = ((np.arange(size) + o) % e for o, e in ((crop.row, tall), (crop.column, wide)))
+        columns = columns[::-1] if crop.mirrored else columns
         clips[n] = pixels.take(rows, axis=1).take(columns, axis=2)
+        if crop.height in source.stills:
+            stills[n] = source.stills[crop.height][rows[:, None], columns]
         controls[n, : len(source.style.controls)] = source.controls[crop.clip]
         # Anchors: the bottom edge of the footage, and its middle.
         bases[n] = wide / 2 - crop.column, tall - crop.row
@@ -125,7 +147,7 @@ def read_crops(
     real[opaque, ..., 3] = 1
     heights = np.array([crop.height for crop in crops], np.float32)
     anchored = np.array([[a in footage[crop.style].style.anchored for a in ("x", "y")] for crop in crops], np.float32)
-    placement = Placement(*(torch.from_numpy(a).to(device) for a in (bases, heights, anchored)))
-    styles = torch.tensor([crop.style for crop in crops], device=device)
-    claim = Claim(styles, torch.from_numpy(controls).to(device), stride, placement)
+    styles = np.array([crop.style for crop in crops])
+    placement = Placement(*(torch.from_numpy(a).to(device) for a in (bases, heights, anchored, styles)))
+    claim = Claim(torch.from_numpy(controls).to(device), stride, placement, torch.from_numpy(stills).to(device))
     return Batch(real, claim, *(torch.from_numpy(periods[:, i].copy()).to(device) for i in range(2)))

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a fixed camera always sees: its mean picture, given to the generator as the start of its scenery."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional
+
+from aigc_blender.generator.network import Generator
+
+from .footage.clips import Footage
+
+MOST_PIXELS = 512  # along an axis
+
+
+def scenery_size(footage: Sequence[Footage]) -> tuple[int, int]:
+    """Height and width in pixels that hold the mean pictures of all footage; (0, 0) where no camera was fixed."""
+    shapes = [source.stills[max(source.stills)].shape for source in footage if source.stills]
+    if not shapes:
+        return 0, 0
+    tall = min(max(shape[0] for shape in shapes), MOST_PIXELS)
+    wide = math.ceil(tall * max(shape[1] / shape[0] for shape in shapes))
+    return tall, min(wide, MOST_PIXELS)
+
+
+@torch.no_grad()
+def paint_scenery(network: Generator, footage: Sequence[Footage]) -> None:
+    """Let the scenery of each style that has mean pictures begin as the largest of them."""
+    tall, wide = network.architecture.scenery
+    for index, source in enumerate(footage):
+        if not source.stills:
+            continue
+        mean = torch.from_numpy(source.stills[max(source.stills)]).permute(2, 0, 1)[None]
+        own = round(mean.shape[3] * tall / mean.shape[2])
+        picture = functional.interpolate(mean, (tall, own), mode="bilinear", antialias=True)[0]
+        # Its middle in the middle; beyond its edges they go on.
+        columns = (torch.arange(wide) + (own - wide) // 2).clamp(0, own - 1)
+        network.scenery[index] = picture[:, :, columns].permute(1, 2, 0)
