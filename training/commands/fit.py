@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aigc_blender.card import UNKNOWN_RIGHTS, Rights
+from aigc_blender.card import Rights
 
 from ..errors import TrainingError
+from . import reading
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +35,10 @@ def add(commands: Any) -> None:
     """Add the command to a parser's commands."""
     fit = commands.add_parser("fit", help="train a model and write its file")
     fit.add_argument(
-        "footage", nargs="*", type=Path, help="footage of one style: videos, numbered pictures, folders of them"
+        "footage",
+        nargs="*",
+        type=Path,
+        help="videos, numbered pictures, folders of them; a footage.toml among them tells styles and controls",
     )
     fit.add_argument("--procedural", action="store_true", help="train on footage rendered by the project itself")
     fit.add_argument(
@@ -42,10 +46,7 @@ def add(commands: Any) -> None:
         help="name of the style (default: the first file's or folder's); with --procedural, elements by name, separated by commas (default: all)",
     )
     fit.add_argument("--from", dest="start", type=Path, metavar="MODEL", help="begin with the weights of a model file")
-    fit.add_argument(
-        "--anchored", default="", choices=("x", "y", "xy"), help="axes of the footage on which position matters"
-    )
-    fit.add_argument("--fps", type=float, default=24.0, help="frames a second of numbered pictures (default: 24)")
+    reading.add(fit)
     fit.add_argument(
         "--size", type=int, default=64, help="pixels a side of a training clip: 32, 64 or 128 (default: 64)"
     )
@@ -63,9 +64,16 @@ def add(commands: Any) -> None:
         help="weight of R1 + R2 at the start: more is steadier and slower (default: 8)",
     )
     fit.add_argument("--clips", type=int, default=64, help="procedural clips rendered an element (default: 64)")
+    fit.add_argument(
+        "--augment",
+        type=float,
+        help="probability of each kind of augmentation, 0 to 0.8 (default: 0.4 for footage, 0 for procedural clips)",
+    )
     fit.add_argument("--seed", type=int, default=0)
     fit.add_argument("--name", help="name of the model (default: that of the style)")
-    fit.add_argument("--rights", default=UNKNOWN_RIGHTS, help="what the footage's owner permits, for the model's card")
+    fit.add_argument(
+        "--rights", help="what the footage's owner permits, for the model's card (default: as footage.toml says)"
+    )
     fit.add_argument(
         "--precision",
         choices=("auto", "full", "half"),
@@ -110,6 +118,7 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
         gamma_end=arguments.gamma * GAMMA_FALL,
         horizon_clips=arguments.steps * arguments.batch,
         alone=STEPS_ALONE if start else 0,
+        augment=_augmentation(arguments),
         seed=arguments.seed,
         half=_half(arguments.precision, device),
     )
@@ -144,14 +153,27 @@ def _check(arguments: argparse.Namespace) -> None:
     for name in ("steps", "batch", "clips", "fps", "rate", "gamma"):
         if not 0 < getattr(arguments, name) < float("inf"):
             raise TrainingError(f"--{name} is {getattr(arguments, name)}; give a number above 0.")
+    if arguments.augment is not None and not 0 <= arguments.augment <= 0.8:
+        raise TrainingError(
+            f"--augment is {arguments.augment}; give 0 to 0.8: what is always changed leaks into frames."
+        )
     if arguments.minutes is not None and not arguments.minutes > 0:
         raise TrainingError(f"--minutes is {arguments.minutes}; give a number above 0.")
     if arguments.seed < 0:
         raise TrainingError(f"--seed is {arguments.seed}; give a whole number from 0 on.")
     if bool(arguments.footage) == arguments.procedural:
         raise TrainingError("Give either footage (videos, numbered pictures, folders of them) or --procedural.")
-    if arguments.procedural and arguments.anchored:
-        raise TrainingError("Procedural elements know their anchors; leave --anchored out.")
+    if arguments.procedural and (arguments.anchored, arguments.crop) != ("auto", "auto"):
+        raise TrainingError(
+            "Procedural elements know their anchors and fill their frames; leave --anchored and --crop out."
+        )
+
+
+def _augmentation(arguments: argparse.Namespace) -> float:
+    """Footage is little, procedural clips are not."""
+    if arguments.augment is not None:
+        return float(arguments.augment)
+    return 0.0 if arguments.procedural else 0.4
 
 
 def _procedural(arguments: argparse.Namespace, device: torch.device) -> tuple[list[Footage], Label]:
@@ -177,19 +199,7 @@ def _procedural(arguments: argparse.Namespace, device: torch.device) -> tuple[li
 
 def _real(arguments: argparse.Namespace, frames: int) -> tuple[list[Footage], Label]:
     from ..export import Label
-    from ..footage.read import read_footage, style_name
 
-    style = arguments.style or style_name(arguments.footage)
-    if not re.fullmatch("[a-z0-9_-]{1,32}", style):
-        raise TrainingError(f"Style {style!r} cannot be a name; give up to 32 of a-z, 0-9, _ and -.")
-    footage, sources = read_footage(
-        arguments.footage,
-        arguments.cache,
-        style=style,
-        size=arguments.size,
-        frames=frames,
-        anchored=tuple(arguments.anchored),
-        fps=arguments.fps,
-    )
+    style, material = reading.read(arguments, frames)
     name = arguments.name or re.sub("[_-]+", " ", style).title()
-    return [footage], Label(name, rights=Rights(arguments.rights, tuple(sources)))
+    return material.footage, Label(name, rights=material.rights)

@@ -1,192 +1,245 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Films read into a cache on disk, once: clips of one length, which every later run maps into memory."""
+"""From a studio's folder to clips by style: found, tagged, looked at, cropped, and cached on disk once."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch.nn.functional import interpolate
-
-from aigc_blender.card import Style
+from aigc_blender.card import UNKNOWN_RIGHTS, Control, Rights, Style
 
 from ..errors import FootageError
 from .clips import Footage
-from .shots import find_shots
-from .sources import Source, find_sources, frame_rate, read_frames
+from .sources import Source, digest, find_sources
+from .store import Clips, Film, load_clips, write_clips
+from .survey import Survey, survey
+from .tags import ClipTag, CropChoice, StyleTag, Tags, find_tags, tag_sources, tag_style
 
-LONGEST_CLIP = 72  # frames
 RATE_TOLERANCE = 0.05  # between films of one style: 23.976 goes with 24 and with 25, 30 does not
-FORMAT = 1  # of the cache
+FORMAT = 2  # of the cache
+
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class _Film:
-    """A readable source; ``height`` and ``width`` after scaling to size, ``large`` if there is a second scale in it."""
+class Finding:
+    """What became of a film.
 
-    source: Source
-    fps: float
-    height: int
-    width: int
-    large: bool
+    ``first`` and ``clips``: its clips in the style's footage. ``picture``: height and width of its pictures, ``crop``
+    the x, y, width and height used of them. ``motion``: mean change within half a second, of 255. ``digest``: SHA-256 of its
+    files. ``skipped``: why it gave no clips.
+    """
+
+    style: str
+    name: str
+    path: str = ""
+    first: int = 0
+    clips: int = 0
+    frames: int = 0
+    fps: float = 0.0
+    motion: float = 0.0
+    anchored: tuple[str, ...] = ()
+    picture: tuple[int, int] = (0, 0)
+    crop: tuple[int, int, int, int] = (0, 0, 0, 0)
+    digest: str = ""
+    skipped: str = ""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Footage to train on, one a style; what may be done with it; and what became of each film."""
+
+    footage: list[Footage]
+    rights: Rights
+    films: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How to read footage: clips' ``size`` in pixels and least ``frames``; None is what tags say, else what is found.
+
+    ``fps``: of numbered pictures.
+    """
+
+    size: int
+    frames: int
+    anchored: tuple[str, ...] | None = None
+    crop: CropChoice | None = None
+    fps: float = 24.0
 
 
 def read_footage(
     paths: Sequence[Path],
     cache: Path,
     *,
-    style: str,
     size: int,
     frames: int,
-    anchored: tuple[str, ...] = (),
+    style: str | None = None,
+    anchored: tuple[str, ...] | None = None,
+    crop: CropChoice | None = None,
     fps: float = 24.0,
-    report: Callable[[str], None] = print,
-) -> tuple[Footage, list[str]]:
-    """Clips of at least ``frames`` frames from all films that ``paths`` lead to, and the names of those used.
+    rights: str | None = None,
+    report: Report = print,
+) -> Material:
+    """Clips of at least ``frames`` frames from all films that ``paths`` lead to.
 
-    Each film is scaled so that its shorter side is ``size``, and twice that where it is large enough,
-    and cropped to what all have: the bottom where the style is anchored in y, else the middle. Clips do
-    not span cuts. ``fps`` is the rate of sequences of pictures. A film that is of no use is reported in
-    one line and left out. What was read stays in ``cache`` until a file or an argument changes.
+    Films belong to the style that a ``footage.toml`` says (see ``tags``), others to ``style``. What is None
+    is as tagged, else as found: the axes on which position matters and the part of the picture that moves. Each film's
+    part is scaled so that its shorter side is ``size``, and twice that where it is large enough, and cropped to what
+    all of the style have: the bottom where the style is anchored in y, else the middle. ``fps`` is the rate of
+    sequences of pictures. A film that is of no use is reported in one line and left out. What was read stays in
+    ``cache`` until a file or an argument changes. ``rights`` goes before what tags say of them.
 
     Raises:
-        FootageError: there is no usable film, or the cache cannot be written.
+        FootageError: a tags file is not right, a style has no usable film, or the cache cannot be written.
     """
-    sources, faults = find_sources(paths)
+    tags, places = find_tags(paths)
+    sources, faults = find_sources(places)
     for fault in faults:
         report(fault)
-    spec = {"size": size, "frames": frames, "anchored": anchored, "fps": fps, "format": FORMAT}
-    folder = cache / f"{style}-{_digest(sources, spec)}"
-    index = folder / "clips.json"
-    try:
-        if not index.is_file():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            stored = _read(sources, folder, size, frames, "y" in anchored, fps, report)
-            index.with_suffix(".tmp").write_text(json.dumps(stored))
-            index.with_suffix(".tmp").replace(index)
-    except OSError as error:
-        raise FootageError(
-            f"{folder}: the footage cannot be stored ({error.strerror}); free some space or give another --cache."
-        ) from None
-    stored = json.loads(index.read_text())
-    scales = {
-        int(h): np.memmap(folder / f"{h}.rgba", np.uint8, "r", shape=tuple(s)) for h, s in stored["scales"].items()
-    }
-    clips = max(len(array) for array in scales.values())
-    heights = ", ".join(f"{len(array)} at height {h}" for h, array in sorted(scales.items()))
-    report(f"{style}: clips of {stored['length']} frames at {stored['fps']:g} a second: {heights}.")
-    card = Style(
-        name=style,
-        anchored=anchored,
-        fps=stored["fps"],
-        native_height=min(scales),
-        max_height=max(scales),
-        alpha=stored["alpha"],
-        words=tuple(dict.fromkeys(re.findall("[a-z]{3,}", style))),
-    )
-    return Footage(card, dict(scales), np.zeros((clips, 0), np.float32)), stored["sources"]
+    wishes = Wishes(size, frames, anchored, crop, fps)
+    default = style or style_name(paths)
+    groups: dict[str, list[tuple[Source, ClipTag]]] = {}
+    films: list[Finding] = []
+    for source, tag in zip(sources, tag_sources(sources, tags), strict=True):
+        name = tag.style or default
+        if tag.skip:
+            films.append(Finding(name, source.name, str(source.files[0]), skipped="tagged to be skipped"))
+        else:
+            groups.setdefault(name, []).append((source, tag))
+    if not groups:
+        raise FootageError("None of the footage can be used; give videos or numbered pictures of larger size.")
+    footage, used = [], []
+    for name, members in groups.items():
+        clips, found = _read_style(name, members, tag_style(name, tags), wishes, cache, report)
+        footage.append(clips)
+        films += found
+        used += found
+    return Material(footage, _rights(rights, groups, used, tags), tuple(films))
 
 
 def style_name(paths: Sequence[Path]) -> str:
     """A style's name from that of the first file or folder."""
     first = paths[0].resolve()
+    first = first.parent if first.suffix == ".toml" else first
     stem = first.name if first.is_dir() else first.stem.rstrip("0123456789")
     return re.sub("[^a-z0-9_-]+", "_", stem.lower()).strip("_-")[:32] or "footage"
 
 
-def _digest(sources: Sequence[Source], spec: dict[str, Any]) -> str:
-    files = [(str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for s in sources for f in s.files]
-    return hashlib.sha256(json.dumps([spec, files]).encode()).hexdigest()[:12]
-
-
-def _read(
-    sources: Sequence[Source],
-    folder: Path,
-    size: int,
-    frames: int,
-    to_bottom: bool,
-    fps: float,
-    report: Callable[[str], None],
-) -> dict[str, Any]:
-    """Write ``<height>.rgba`` for each scale; what is in them."""
-    films = _of_one_rate(_probe(sources, size, fps, report), report)
-    if not films:
-        raise FootageError("None of the footage can be used; give videos or numbered pictures of larger size.")
-    height, width = min(f.height for f in films), min(f.width for f in films)
-    factors = (1, 2) if any(f.large for f in films) else (1,)
-    paths = {factor: folder / f"{height * factor}.rgba" for factor in factors}
-    shots: list[tuple[int, int]] = []
-    used, opaque, total, large = [], True, 0, 0
-    files = {factor: path.open("wb") for factor, path in paths.items()}
+def _read_style(
+    name: str,
+    members: Sequence[tuple[Source, ClipTag]],
+    tag: StyleTag,
+    wishes: Wishes,
+    cache: Path,
+    report: Report,
+) -> tuple[Footage, list[Finding]]:
+    """A style's footage, from the cache if it is there, and what became of its films."""
+    controls = _controls(name, members, tag, report)
+    folder = cache / f"{name}-{_key(members, tag, wishes, controls)}"
     try:
-        for film in films:
-            outputs = {f: file for f, file in files.items() if f == 1 or film.large}
-            changes, covered = _copy(film, (height, width), to_bottom, outputs, report)
-            found = [(a + total, b + total) for a, b in find_shots(changes) if b - a >= frames]
-            total += len(changes) + 1
-            large = total if film.large else large
-            if not found:
-                report(f"{film.source.name}: too short, no shot has {frames} frames; skipped.")
-                continue
-            shots += found
-            opaque &= covered
-            used.append(film.source.name)
-    finally:
-        for file in files.values():
-            file.close()
-    if not shots:
-        raise FootageError(f"None of the footage is long enough; give shots of at least {frames} frames.")
-    lengths = range(frames, max(frames, min(LONGEST_CLIP, *(b - a for a, b in shots))) + 1)
-    # Of the lengths that every shot has, the one that leaves most frames for a training clip to begin at.
-    length = max(lengths, key=lambda n: sum((b - a) // n * (n - frames + 1) for a, b in shots))
-    starts = [a for first, last in shots for a in range(first, last - length + 1, length)]
-    scales = {}
-    for factor, path in paths.items():
-        chosen = [a for a in starts if factor == 1 or a < large]
-        if not chosen:
-            path.unlink()
-            continue
-        shape = (height * factor, width * factor, 4)
-        _keep(path, chosen, length, shape)
-        scales[height * factor] = (len(chosen), length, *shape)
-    return {"length": length, "fps": films[0].fps, "alpha": not opaque, "scales": scales, "sources": used}
+        clips = load_clips(folder)
+        if clips is None:
+            films, findings = _look(name, members, wishes, controls, report)
+            axes = _chosen_axes(tag, wishes, [f.survey for f in films])
+            about = {"anchored": axes, "findings": [asdict(f) for f in findings]}
+            write_clips(films, folder, frames=wishes.frames, to_bottom="y" in axes, about=about, report=report)
+            clips = load_clips(folder)
+            assert clips is not None
+        else:
+            for finding in clips.about["findings"]:
+                if finding["skipped"]:
+                    report(f"{finding['name']}: {finding['skipped']}; skipped.")
+    except OSError as error:
+        raise FootageError(
+            f"{folder}: the footage cannot be stored ({error.strerror}); free some space or give another --cache."
+        ) from None
+    findings = _findings(clips, wishes.frames)
+    report(_summary(name, clips, findings, tag, wishes))
+    style = Style(
+        name=name,
+        anchored=tuple(clips.about["anchored"]),
+        fps=clips.fps,
+        native_height=min(clips.scales),
+        max_height=max(clips.scales),
+        alpha=clips.alpha,
+        emissive=tag.emissive,
+        controls=controls,
+        words=tag.words or tuple(dict.fromkeys(re.findall("[a-z]{3,}", name))),
+    )
+    return Footage(style, clips.scales, clips.controls, mirror=tag.mirror), findings
 
 
-def _probe(sources: Sequence[Source], size: int, fps: float, report: Callable[[str], None]) -> list[_Film]:
-    """The films whose first frame can be read and is large enough."""
-    films = []
-    for source in sources:
+def _look(
+    name: str,
+    members: Sequence[tuple[Source, ClipTag]],
+    wishes: Wishes,
+    controls: Sequence[Control],
+    report: Report,
+) -> tuple[list[Film], list[Finding]]:
+    """The usable films of a style, large ones first, and what was found of all.
+
+    Raises:
+        FootageError: there are none.
+    """
+    films, findings = [], []
+
+    def skip(source: Source, reason: str) -> None:
+        report(f"{source.name}: {reason}; skipped.")
+        findings.append(Finding(name, source.name, str(source.files[0]), skipped=reason))
+
+    for source, clip in members:
+        trimmed, frames = _trimmed(source, clip.frames)
+        crop = wishes.crop or clip.crop or "auto"
         try:
-            rate = frame_rate(source) or fps
-            first = next(read_frames(source), None)
+            if trimmed is None:
+                raise FootageError(f"{source.name}: has none of the frames {clip.frames}.")
+            found = survey(trimmed, crop, wishes.size, frames)
+            fingerprint = digest(trimmed)
         except FootageError as error:
-            report(f"{error} It is skipped.")
+            skip(source, _reason(error, source))
             continue
-        if first is None:
-            report(f"{source.name}: has no frames; skipped.")
-            continue
-        tall, wide = first.shape[:2]
+        rows, columns = found.box.pixels(found.height, found.width)
+        tall, wide = rows.stop - rows.start, columns.stop - columns.start
         shorter = min(tall, wide)
-        if shorter < size:
-            report(f"{source.name}: too small, its shorter side has {shorter} pixels and {size} are needed; skipped.")
+        if shorter < wishes.size:
+            skip(source, f"too small, its shorter side has {shorter} pixels and {wishes.size} are needed")
             continue
-        height, width = round(tall * size / shorter), round(wide * size / shorter)
-        films.append(_Film(source, rate, height, width, shorter >= 2 * size))
-    return films
+        height, width = round(tall * wishes.size / shorter), round(wide * wishes.size / shorter)
+        values = tuple(clip.controls.get(c.name, c.default) for c in controls)
+        rate = found.fps or wishes.fps
+        large = shorter >= 2 * wishes.size
+        films.append(Film(trimmed, found, rate, height, width, large, fingerprint, frames, values))
+    films = _of_one_rate(films, skip)
+    if not films:
+        raise FootageError(
+            f"None of the footage of style {name} can be used; give videos or numbered pictures of larger size."
+        )
+    for film in films:
+        rows, columns = film.survey.box.pixels(film.survey.height, film.survey.width)
+        findings.append(
+            Finding(
+                style=name,
+                name=film.source.name,
+                path=str(film.source.files[0]),
+                fps=film.fps,
+                motion=film.survey.motion,
+                anchored=film.survey.anchored,
+                picture=(film.survey.height, film.survey.width),
+                crop=(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start),
+                digest=film.digest,
+            )
+        )
+    return films, findings
 
 
-def _of_one_rate(films: Sequence[_Film], report: Callable[[str], None]) -> list[_Film]:
+def _of_one_rate(films: Sequence[Film], skip: Callable[[Source, str], None]) -> list[Film]:
     """Those with the commonest rate, the large ones first: a scale holds a first part of the frames."""
     if not films:
         return []
@@ -194,56 +247,113 @@ def _of_one_rate(films: Sequence[_Film], report: Callable[[str], None]) -> list[
     kept = []
     for film in films:
         if abs(film.fps / rate - 1) <= RATE_TOLERANCE:
-            kept.append(_Film(film.source, rate, film.height, film.width, film.large))
+            kept.append(replace(film, fps=rate))
         else:
-            report(
-                f"{film.source.name}: {film.fps:g} frames a second, where others have {rate:g}; skipped, convert it."
-            )
+            skip(film.source, f"{film.fps:g} frames a second, where others have {rate:g}; convert it")
     return sorted(kept, key=lambda film: not film.large)
 
 
-def _copy(
-    film: _Film, crop: tuple[int, int], to_bottom: bool, outputs: Mapping[int, BinaryIO], report: Callable[[str], None]
-) -> tuple[list[float], bool]:
-    """Append a film's frames to the files of each scale; the changes from frame to frame, and whether all are opaque."""
-    changes: list[float] = []
-    opaque = True
-    before: NDArray[np.int16] | None = None
-    try:
-        for frame in read_frames(film.source):
-            opaque &= bool((frame[..., 3] == 255).all())
-            for factor, file in outputs.items():
-                small = _scaled(frame, film.height * factor, film.width * factor)
-                small = _cropped(small, crop[0] * factor, crop[1] * factor, to_bottom)
-                file.write(small.tobytes())
-                if factor == 1:
-                    now = small.astype(np.int16)
-                    if before is not None:
-                        changes.append(float(np.abs(now - before).mean()) / 255)
-                    before = now
-    except FootageError as error:
-        report(f"{error} Its first {len(changes) + 1} frames are used.")
-    return changes, opaque
+def _trimmed(source: Source, frames: tuple[int, int] | None) -> tuple[Source | None, tuple[int, int] | None]:
+    """A sequence without the pictures outside; of a video, which frames to read."""
+    if frames is None or source.is_video:
+        return source, frames
+    return source.between(*frames), None
 
 
-def _scaled(frame: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Resampled with a triangle as wide as the pixels that go into one."""
-    planes = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None]
-    small: NDArray[np.uint8] = interpolate(planes, (height, width), mode="bilinear", antialias=True)[0].numpy()
-    return small.transpose(1, 2, 0)
+def _reason(error: FootageError, source: Source) -> str:
+    """An error's sentence without the file's name and the full stop."""
+    text = str(error).rstrip(".")
+    if source.is_video:
+        text = text.removeprefix(f"{source.files[0]}: ")
+    return text.removeprefix(f"{source.name}: ")
 
 
-def _cropped(frame: NDArray[np.uint8], height: int, width: int, to_bottom: bool) -> NDArray[np.uint8]:
-    spare = frame.shape[0] - height
-    top, left = spare if to_bottom else spare // 2, (frame.shape[1] - width) // 2
-    return frame[top : top + height, left : left + width]
+def _controls(
+    name: str, members: Sequence[tuple[Source, ClipTag]], tag: StyleTag, report: Report
+) -> tuple[Control, ...]:
+    """The controls that any film has; a line for each film that lacks one."""
+    names = dict.fromkeys(control for _, clip in members for control in clip.controls)
+    for source, clip in members:
+        if missing := [n for n in names if n not in clip.controls]:
+            report(f"{source.name}: its {' and '.join(missing)} is not tagged; taken as 0.5.")
+    for declared in tag.controls:
+        if declared not in names:
+            report(f"{name}: the control {declared} is in no clip's tags; left out.")
+    return tuple(tag.controls.get(n, Control(n)) for n in names)
 
 
-def _keep(path: Path, starts: Sequence[int], length: int, shape: tuple[int, ...]) -> None:
-    """Reduce a file of frames to the clips that begin at ``starts``, which rise."""
-    frames: NDArray[np.uint8] = np.memmap(path, np.uint8, "r+").reshape(-1, *shape)
-    for clip, start in enumerate(starts):
-        frames[clip * length : (clip + 1) * length] = frames[start : start + length]
-    del frames
-    with path.open("r+b") as file:
-        file.truncate(len(starts) * length * int(np.prod(shape)))
+def _chosen_axes(tag: StyleTag, wishes: Wishes, surveys: Sequence[Survey]) -> tuple[str, ...]:
+    """What the command line says, else the tags, else what at least half of the films show."""
+    if wishes.anchored is not None:
+        return wishes.anchored
+    if tag.anchored is not None:
+        return tag.anchored
+    votes = Counter(axis for s in surveys for axis in s.anchored)
+    return tuple(axis for axis in ("x", "y") if votes[axis] * 2 >= len(surveys))
+
+
+def _findings(clips: Clips, frames: int) -> list[Finding]:
+    """What was found of each film, with the clips it gave."""
+    kept = {film.path: film for film in clips.films}
+    findings = []
+    for stored in clips.about["findings"]:
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+        finding = Finding(**values)
+        film = kept.get(finding.path)
+        if film:
+            finding = replace(finding, first=film.first, clips=film.clips, frames=film.frames)
+        elif not finding.skipped:
+            finding = replace(finding, skipped=f"too short, no shot has {frames} frames")
+        findings.append(finding)
+    return findings
+
+
+def _summary(name: str, clips: Clips, findings: Sequence[Finding], tag: StyleTag, wishes: Wishes) -> str:
+    """One line: what there is, what was chosen, and how to choose otherwise."""
+    length = next(iter(clips.scales.values())).shape[1]
+    heights = ", ".join(f"{len(array)} at height {h}" for h, array in sorted(clips.scales.items()))
+    used = [f for f in findings if not f.skipped]
+    cropped = sum(f.crop[2:] != f.picture[::-1] for f in used)
+    axes = " and ".join(clips.about["anchored"]) or "neither x nor y"
+    chosen = "as told" if wishes.anchored is not None or tag.anchored is not None else "found, --anchored overrides"
+    return (
+        f"{name}: clips of {length} frames at {clips.fps:g} a second: {heights}; "
+        f"{cropped} of {len(used)} films cropped (--crop overrides); position matters in {axes} ({chosen})."
+    )
+
+
+def _key(members: Sequence[tuple[Source, ClipTag]], tag: StyleTag, wishes: Wishes, controls: Sequence[Control]) -> str:
+    """What the cache depends on, as a short hash. Files that vanished are found out when they are read."""
+    files = []
+    for source, clip in members:
+        for path in source.files:
+            try:
+                status = path.stat()
+                files.append((str(path.resolve()), status.st_size, status.st_mtime_ns))
+            except OSError:
+                files.append((str(path), -1, -1))
+        files.append((repr((clip.frames, clip.crop, sorted(clip.controls.items()))), 0, 0))
+    spec = [FORMAT, asdict(wishes), tag.anchored, [c.name for c in controls], files]
+    return hashlib.sha256(json.dumps(spec).encode()).hexdigest()[:12]
+
+
+def _rights(
+    statement: str | None,
+    groups: dict[str, list[tuple[Source, ClipTag]]],
+    used: Sequence[Finding],
+    tags: Sequence[Tags],
+) -> Rights:
+    """What may be done with the footage that is used: each statement on it once, also that there is none on some."""
+    said = {
+        str(path): clip.rights or tag_style(style, tags).rights or clip.file_rights or UNKNOWN_RIGHTS
+        for style, members in groups.items()
+        for source, clip in members
+        for path in source.files
+    }
+    films = [film for film in used if not film.skipped]
+    statements = dict.fromkeys(said[film.path] for film in films)
+    return Rights(
+        statement or "; ".join(statements),
+        tuple(film.name for film in films),
+        tuple(film.digest for film in films),
+    )

@@ -3,25 +3,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import av
-import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import FootageError
+from .pictures import read_picture
+from .pixels import scaled, unreadable
+from .video import Timed, read_video, video_info
 
 VIDEOS = frozenset(".avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .webm .wmv .y4m".split())
-PICTURES = frozenset(".exr .jpeg .jpg .png .tif .tiff".split())
+PICTURES = frozenset(".dpx .exr .jpeg .jpg .png .tif .tiff".split())
 
 _NUMBERED = re.compile(r"(.*?)(\d+)(\.[^.]+)")
-
-Frame = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -44,6 +40,12 @@ class Source:
         stem, number, suffix = _NUMBERED.fullmatch(first).groups()  # type: ignore[union-attr]
         last = _NUMBERED.fullmatch(self.files[-1].name).group(2)  # type: ignore[union-attr]
         return f"{stem}{number}-{last}{suffix}"
+
+    def between(self, first: int, last: int) -> Source | None:
+        """The pictures of a sequence whose numbers are from ``first`` to ``last``; None if there are none."""
+        number = int(_NUMBERED.fullmatch(self.files[0].name).group(2))  # type: ignore[union-attr]
+        files = self.files[max(0, first - number) : max(0, last + 1 - number)]
+        return Source(files) if files else None
 
 
 def find_sources(paths: Sequence[Path]) -> tuple[list[Source], list[str]]:
@@ -79,33 +81,53 @@ def find_sources(paths: Sequence[Path]) -> tuple[list[Source], list[str]]:
     return sources, faults
 
 
-def frame_rate(source: Source) -> float | None:
-    """Frames a second of a video; None where it does not say.
+def read_frames(source: Source, start: int = 0, shorter: int | None = None) -> Iterator[Timed]:
+    """Frames as (H, W, 4) uint8, premultiplied, sRGB, from frame ``start`` on; opaque unless the file has alpha.
 
-    Raises:
-        FootageError: the file cannot be read.
-    """
-    if not source.is_video:
-        return None
-    with _opened(source.files[0]) as stream:
-        rate = float(stream.average_rate or 0)
-    return rate if 0 < rate <= 1000 else None
-
-
-def read_frames(source: Source) -> Iterator[Frame]:
-    """Frames as (H, W, 4) uint8, premultiplied, sRGB; opaque unless the file has alpha.
-
-    Floating-point pictures are taken to be scene-linear.
+    With ``shorter``, reduced to so many pixels on the shorter side.
 
     Raises:
         FootageError: where the film can no longer be read, or its frames change size.
     """
     shape = None
-    for frame in _video(source.files[0]) if source.is_video else map(_picture, source.files):
-        if shape not in (None, frame.shape):
+    for timed in _timed(source, start, shorter):
+        if shape not in (None, timed.frame.shape):
             raise FootageError(f"{source.name}: its frames are not all of one size; split it where they change.")
-        shape = frame.shape
-        yield frame
+        shape = timed.frame.shape
+        yield timed
+
+
+def digest(source: Source) -> str:
+    """SHA-256 of a file, or of the digests of a sequence's pictures in their order, hexadecimal.
+
+    Raises:
+        FootageError: a file cannot be read.
+    """
+    hashes = []
+    for path in source.files:
+        try:
+            with path.open("rb") as file:
+                hashes.append(hashlib.file_digest(file, "sha256"))
+        except OSError as error:
+            raise unreadable(path, error.strerror) from None
+    if source.is_video:
+        return hashes[0].hexdigest()
+    return hashlib.sha256(b"".join(h.digest() for h in hashes)).hexdigest()
+
+
+def _timed(source: Source, start: int, shorter: int | None) -> Iterator[Timed]:
+    path = source.files[0]
+    if source.is_video:
+        rate = video_info(path).rate if start else None
+        # Half a frame early, as times are rounded.
+        yield from read_video(path, max(0.0, (start - 0.5) / (rate or 25)), shorter)
+        return
+    for path in source.files[start:]:
+        frame = read_picture(path)
+        height, width = frame.shape[:2]
+        factor = (shorter or height) / min(height, width)
+        small = bool(shorter) and factor < 1
+        yield Timed(None, scaled(frame, round(height * factor), round(width * factor)) if small else frame)
 
 
 def _runs(numbered: Sequence[tuple[int, Path]]) -> Iterator[tuple[Path, ...]]:
@@ -115,64 +137,3 @@ def _runs(numbered: Sequence[tuple[int, Path]]) -> Iterator[tuple[Path, ...]]:
         if i == len(numbered) or numbered[i][0] != numbered[i - 1][0] + 1:
             yield tuple(path for _, path in numbered[start:i])
             start = i
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[av.VideoStream]:
-    """The first video stream of a file; whatever decoding raises becomes a FootageError."""
-    try:
-        with av.open(path) as container:
-            if not container.streams.video:
-                raise FootageError(f"{path}: has no pictures in it; give another file.")
-            yield container.streams.video[0]
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise _unreadable(path, getattr(error, "strerror", None) or error) from None
-
-
-def _video(path: Path) -> Iterator[Frame]:
-    with _opened(path) as stream:
-        alpha = any(component.is_alpha for component in stream.codec_context.format.components)
-        for frame in stream.container.decode(stream):
-            if alpha:
-                yield _premultiplied(frame.to_ndarray(format="rgba"))
-            else:
-                yield _opaque(frame.to_ndarray(format="rgb24"))
-
-
-def _picture(path: Path) -> Frame:
-    import OpenImageIO
-
-    source: Any = OpenImageIO.ImageInput.open(str(path))
-    # Associated alpha, as OpenImageIO gives it whatever the file holds, is premultiplied colour.
-    pixels = source and source.read_image("float")
-    if pixels is None:
-        reason = (source.geterror() if source else OpenImageIO.geterror()) or "no pixels"
-        raise _unreadable(path, reason)
-    spec = source.spec()
-    names = [name.upper() for name in spec.channelnames]
-    colour = [names.index(c) for c in "RGB"] if {*"RGB"} <= {*names} else [0, 0, 0]
-    rgb = np.clip(pixels[..., colour], 0, 1)
-    if spec.format in ("half", "float", "double"):
-        rgb = _encoded(rgb)
-    alpha = np.clip(pixels[..., [names.index("A")]], 0, 1) if "A" in names else np.ones_like(rgb[..., :1])
-    return np.rint(np.concatenate([rgb, alpha], axis=2) * 255).astype(np.uint8)
-
-
-def _encoded(linear: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The sRGB curve."""
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
-
-
-def _opaque(rgb: Frame) -> Frame:
-    return np.concatenate([rgb, np.full_like(rgb[..., :1], 255)], axis=2)
-
-
-def _premultiplied(rgba: Frame) -> Frame:
-    alpha = rgba[..., 3:].astype(np.uint16)
-    return np.concatenate([((rgba[..., :3] * alpha + 127) // 255).astype(np.uint8), rgba[..., 3:]], axis=2)
-
-
-def _unreadable(path: Path, reason: object) -> FootageError:
-    return FootageError(
-        f"{path}: cannot be read ({' '.join(str(reason).split()).rstrip('.')}); take another copy of it."
-    )

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from training.errors import FootageError
 from training.footage.clips import Footage
-from training.footage.read import LONGEST_CLIP, read_footage, style_name
+from training.footage.read import read_footage, style_name
 from training.footage.shots import FLOOR, find_shots
 from training.footage.sources import find_sources, read_frames
+from training.footage.store import LONGEST_CLIP
 
 REAL = Path(__file__).parents[4] / "shared" / "footage"
 
@@ -48,9 +49,9 @@ def picture(path: Path, pixels: NDArray[Any], kind: str) -> None:
 def read(*paths: Path, cache: Path, size: int = 32, frames: int = 9, **options: Any) -> tuple[Footage, list[str]]:
     """The footage and all lines but the last, which sums up."""
     lines: list[str] = []
-    footage, _ = read_footage(
-        paths, cache, style="waves", size=size, frames=frames, report=lines.append, **{"fps": 24.0, **options}
-    )
+    options = {"style": "waves", "crop": "none", "anchored": (), **options}
+    material = read_footage(paths, cache, size=size, frames=frames, report=lines.append, **options)
+    (footage,) = material.footage
     return footage, lines[:-1]
 
 
@@ -251,5 +252,5 @@ def test_real_footage(tmp_path: Path) -> None:
     assert footage.style.fps == 25
     assert set(footage.scales) == {64, 128}
     assert footage.scales[64].shape[0] * footage.scales[64].shape[1] > 350
-    first = next(read_frames(find_sources([REAL / "lake.mp4"])[0][0]))
+    first = next(read_frames(find_sources([REAL / "lake.mp4"])[0][0])).frame
     assert abs(first[..., :3].mean() - footage.scales[128][0, 0, ..., :3].mean()) < 10
