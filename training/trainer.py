@@ -45,6 +45,7 @@ class Config:
     horizon_clips: int = 40_000
     ema_half_life: float = 4_000  # clips, at most a tenth of the clips seen
     augment: float = 0.0  # probability of each kind of augmentation, for little footage
+    freeze: int = 0  # first layers of the discriminator that stay as they were learned before (Mo et al. 2020)
     alone: int = 0  # steps of the discriminator alone, then as many in which the generator gathers speed
     seed: int = 0
     half: bool = False  # networks compute in bfloat16; weights, penalty, averages and optimisers stay in float32
@@ -78,15 +79,22 @@ class Trainer:
             DiscriminatorShape(config.size, config.frames, architecture.styles, architecture.controls, channels)
         ).to(self.device)
         self.objective = OBJECTIVES[config.objective]
+        first = [self.discriminator.stem, *self.discriminator.blocks][: config.freeze]
+        for layer in first:
+            layer.requires_grad_(requires_grad=False)
+        self.learning = [p for p in self.discriminator.parameters() if p.requires_grad]
         self.generator_optimiser = torch.optim.Adam(self.generator.parameters(), config.rate, betas=(0.0, 0.99))
-        self.discriminator_optimiser = torch.optim.Adam(self.discriminator.parameters(), config.rate, betas=(0.0, 0.99))
+        self.discriminator_optimiser = torch.optim.Adam(self.learning, config.rate, betas=(0.0, 0.99))
         self.steps = 0
         self.rate_factor = 1.0
 
-    def begin_with(self, network: Generator) -> None:
-        """Start from the weights of a network of the same architecture."""
+    def begin_with(self, network: Generator, discriminator: Mapping[str, Tensor] | None = None) -> None:
+        """Start from the weights of a network of the same architecture, and from those of a discriminator that fit."""
         for mine in (self.generator, self.average):
             mine.load_state_dict(network.state_dict())
+        own = self.discriminator.state_dict()
+        fitting = {n: t for n, t in (discriminator or {}).items() if n in own and t.shape == own[n].shape}
+        self.discriminator.load_state_dict({**own, **fitting})
 
     @property
     def clips(self) -> int:
@@ -135,12 +143,12 @@ class Trainer:
 
         # 5. Update the generator, and its average.
         if moves:
-            self.discriminator.requires_grad_(requires_grad=False)
+            _let_learn(self.learning, False)
             with torch.no_grad():
                 real_scores = self._score(real.clips, real, seen)
             loss = self.objective.generator(real_scores, self._score(fake, real, seen))
             losses |= self._update(self.generator_optimiser, loss, {"generator": loss})
-            self.discriminator.requires_grad_(requires_grad=True)
+            _let_learn(self.learning, True)
         self.steps += 1
         self._average()
         return losses
@@ -244,6 +252,11 @@ class Trainer:
         keep = 0.5 ** (self.config.batch / half_life) if half_life else 0.0
         for mean, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
             mean.lerp_(value, 1 - keep)
+
+
+def _let_learn(parameters: Sequence[nn.Parameter], learning: bool) -> None:
+    for parameter in parameters:
+        parameter.requires_grad_(learning)
 
 
 def draw_window(

@@ -50,7 +50,7 @@ class Architecture:
         TrunkLevel(32, 16, 96, 32),
         TrunkLevel(16, 8, 96, 16),
         TrunkLevel(8, 4, 64, 8),
-        TrunkLevel(4, 2, 48, 0),
+        TrunkLevel(4, 2, 48, 8),
     )
     head: tuple[int, int] = (48, 32)  # channels at 4 and at 2 pixels a cell
     latent: int = 16

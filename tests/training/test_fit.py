@@ -303,30 +303,6 @@ def test_the_generator_rests_while_the_discriminator_is_alone(folder: Path) -> N
     assert not torch.equal(generator(4)["style"], begun["style"])
 
 
-def test_a_warm_start_draws_what_the_model_drew(folder: Path) -> None:
-    model = load_model(folder / "tiny.safetensors")
-    fire = model.card.styles[0]
-    network = warm_network(model, [waves().style, fire])
-    assert network.architecture.styles == 2
-    z, height = torch.randn(1, 4), torch.tensor([64.0])
-
-    def w(net: Any, style: int, controls: list[float]) -> torch.Tensor:
-        mapped: torch.Tensor = net.mapping(z, torch.tensor([style]), torch.tensor([controls]), height)
-        return mapped
-
-    for setting in (0.0, 0.5, 1.0):
-        torch.testing.assert_close(w(network, 1, [setting]), w(model.network, 0, [fire.controls[0].default]))
-    means = network.style[0]
-    rows = [
-        model.network.style[i] + (2 * s.controls[0].default - 1) * model.network.control[i, 0]
-        for i, s in enumerate(model.card.styles)
-    ]
-    torch.testing.assert_close(means, torch.stack(rows).mean(0))
-    shared = network.state_dict()
-    for name, tensor in model.network.state_dict().items():
-        assert name in ("style", "control") or torch.equal(shared[name], tensor)
-
-
 def test_footage_that_is_too_short_is_refused(folder: Path) -> None:
     with pytest.raises(TrainingError, match="9 are needed"):
         run(folder, footage=[waves(frames=8)])
