@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import FootageError
 from .pictures import read_picture
-from .pixels import scaled, unreadable
+from .pixels import Frame, scaled, unreadable
 from .video import Timed, read_video, video_info
 
 VIDEOS = frozenset(".avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .webm .wmv .y4m".split())
@@ -95,6 +95,18 @@ def read_frames(source: Source, start: int = 0, shorter: int | None = None) -> I
             raise FootageError(f"{source.name}: its frames are not all of one size; split it where they change.")
         shape = timed.frame.shape
         yield timed
+
+
+def first_frame(path: Path) -> Frame:
+    """The first frame of a video, or a picture.
+
+    Raises:
+        FootageError: it cannot be read or has none.
+    """
+    first = next(read_frames(Source((path,))), None)
+    if first is None:
+        raise FootageError(f"{path}: has no frames; give another file.")
+    return first.frame
 
 
 def digest(source: Source) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import FootageError
 from .pixels import Frame, scaled
-from .shots import find_shots
+from .shots import ShotFinder
 from .sources import Source, read_frames
 from .survey import Survey, even_frames
 
@@ -126,11 +126,11 @@ def _write(
     try:
         for film in films:
             outputs = {f: file for f, file in files.items() if f == 1 or film.large}
-            changes, covered = _copy(film, (height, width), to_bottom, outputs, report)
-            found = [(a + total, b + total, film) for a, b in find_shots(changes) if b - a >= frames]
-            total += len(changes) + 1
+            finder, covered = _copy(film, (height, width), to_bottom, outputs, report)
+            found = [(a + total, b + total, film) for a, b in finder.shots() if b - a >= frames]
+            total += finder.count
             large = total if film.large else large
-            counts[film.digest] = len(changes) + 1
+            counts[film.digest] = finder.count
             if not found:
                 report(f"{film.source.name}: too short, no shot has {frames} frames; skipped.")
                 continue
@@ -171,32 +171,29 @@ def _write(
 
 def _copy(
     film: Film, crop: tuple[int, int], to_bottom: bool, outputs: Mapping[int, BinaryIO], report: Callable[[str], None]
-) -> tuple[list[float], bool]:
-    """Append a film's frames to the files of each scale; the changes from frame to frame, and whether all are opaque."""
-    changes: list[float] = []
-    opaque = True
+) -> tuple[ShotFinder, bool]:
+    """Append a film's frames to the files of each scale; its shots, and whether all frames are opaque."""
+    finder, opaque = ShotFinder(), True
     before: NDArray[np.int16] | None = None
     try:
         for frame in _frames(film):
-            smalls = {}
+            pictures = {}
             for factor in outputs:
-                small = scaled(frame, film.height * factor, film.width * factor)
-                smalls[factor] = _cropped(small, crop[0] * factor, crop[1] * factor, to_bottom)
-            now = smalls[1].astype(np.int16)
-            if before is not None:
-                change = float(np.abs(now - before).mean())
-                if change < film.survey.held:
-                    continue
-                changes.append(change / 255)
+                whole = scaled(frame, film.height * factor, film.width * factor)
+                pictures[factor] = _cropped(whole, crop[0] * factor, crop[1] * factor, to_bottom)
+            now = pictures[1].astype(np.int16)
+            if before is not None and film.survey.held and np.abs(now - before).mean() < film.survey.held:
+                continue
             before = now
-            opaque &= bool((smalls[1][..., 3] == 255).all())
+            finder.show(pictures[1])
+            opaque &= bool((pictures[1][..., 3] == 255).all())
             for factor, file in outputs.items():
-                file.write(smalls[factor].tobytes())
-            if len(changes) % TOLD_EVERY == TOLD_EVERY - 1:
-                report(f"{film.source.name}: {len(changes) + 1} frames read.")
+                file.write(pictures[factor].tobytes())
+            if finder.count % TOLD_EVERY == 0:
+                report(f"{film.source.name}: {finder.count} frames read.")
     except FootageError as error:
-        report(f"{error} Its first {len(changes) + 1} frames are used.")
-    return changes, opaque
+        report(f"{error} Its first {finder.count} frames are used.")
+    return finder, opaque
 
 
 def _frames(film: Film) -> Iterator[Frame]:

@@ -14,6 +14,7 @@ from ..errors import FootageError
 from .anchors import anchored_axes
 from .pixels import Frame, scaled
 from .region import WHOLE, Box, activity, moving_part, without_bars
+from .shots import find_shots
 from .sources import Source, read_frames
 from .tags import CropChoice
 from .video import Timed, VideoInfo, video_info
@@ -67,7 +68,7 @@ def survey(source: Source, crop: CropChoice, size: int, frames: tuple[int, int] 
     first = next(read_frames(source, frames[0] if frames else 0)).frame
     height, width = first.shape[:2]
     fps, uneven = _rate(info, [[t.time for t in s] for s in stretches])
-    films = [np.stack([_reduced(t.frame) for t in s]) for s in stretches]
+    films = _split([np.stack([_reduced(t.frame) for t in s]) for s in stretches])
     box = _box(source, films, crop, size, height, width)
     rows, columns = box.pixels(*films[0].shape[1:3])
     films = [f[:, rows, columns] for f in films]
@@ -107,6 +108,11 @@ def _stretches(source: Source, info: VideoInfo, frames: tuple[int, int] | None) 
         return
     for start in np.linspace(first, last + 1 - LENGTH, STRETCHES).astype(int):
         yield islice(read_frames(source, int(start), SMALL), LENGTH)
+
+
+def _split(films: Sequence[Film]) -> list[Film]:
+    """At cuts: what changes there does not move."""
+    return [film[first:last] for film in films for first, last in find_shots(film)]
 
 
 def _reduced(frame: Frame) -> Frame:

@@ -10,14 +10,11 @@ import imageio.v3 as iio
 import numpy as np
 import OpenImageIO
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from training.errors import FootageError
 from training.footage.clips import Footage
 from training.footage.read import read_footage, style_name
-from training.footage.shots import FLOOR, find_shots
 from training.footage.sources import find_sources, read_frames
 from training.footage.store import LONGEST_CLIP
 
@@ -103,20 +100,6 @@ def test_clips_do_not_span_cuts(tmp_path: Path) -> None:
     assert len(clips) * clips.shape[1] >= 60
     blue = clips[..., 2].mean((1, 2, 3))
     assert set(blue) == {0, 255}, "both shots are there"
-
-
-@given(st.lists(st.floats(0, 1), max_size=60))
-def test_shots_cover_a_film(changes: list[float]) -> None:
-    shots = find_shots(changes)
-    assert [i for first, last in shots for i in range(first, last)] == list(range(len(changes) + 1))
-    assert all(changes[first - 1] > FLOOR for first, _ in shots[1:])
-
-
-@given(st.lists(st.floats(0.1, 0.3), min_size=3, max_size=60))
-def test_flicker_is_not_a_cut_and_a_cut_is(changes: list[float]) -> None:
-    assert len(find_shots(changes)) == 1
-    steady = [change / 20 for change in changes]
-    assert find_shots([*steady, 0.3, *steady]) == [(0, len(changes) + 1), (len(changes) + 1, 2 * len(changes) + 2)]
 
 
 def test_clips_are_at_most_so_long_and_lose_little(tmp_path: Path) -> None:
