@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -63,12 +63,13 @@ def fit(
     device: torch.device,
     team: Team = ALONE,
     start: Model | None = None,
+    taught: Mapping[str, torch.Tensor] | None = None,
     intervals: Intervals = Intervals(),
     report: Callable[[str], None] = tqdm.write,
 ) -> bool:
     """Train and export to ``out``; state, log and sheets go to the folder ``<out>.run``.
 
-    A run begins with the weights of ``start``, if given, and goes on from its own state where there is
+    A run begins with the weights of ``start`` and of a discriminator ``taught``, if given, and goes on from its own state where there is
     one. Where a loss is no longer a number it goes back to its last state and on at half the rate. The
     processes of a team stop, save and go back together; the leader alone writes.
 
@@ -86,7 +87,7 @@ def fit(
             raise TrainingError(
                 f"Style {source.style.name}: its clips have {source.frames} frames, {needed} are needed; add longer shots."
             )
-    run = _Run(config, footage, out, label, device, team, start, report)
+    run = _Run(config, footage, out, label, device, team, start, taught, report)
     try:
         with _StopOnSignal() as stop:
             run.begin()
@@ -150,6 +151,7 @@ class _Run:
         device: torch.device,
         team: Team,
         start: Model | None,
+        taught: Mapping[str, torch.Tensor] | None,
         report: Callable[[str], None],
     ) -> None:
         self.label, self.device, self.team, self.report = label, device, team, report
@@ -165,7 +167,7 @@ class _Run:
         )
         self.trainer = Trainer(config, architecture, footage, device, team)
         if network is not None:
-            self.trainer.begin_with(network)
+            self.trainer.begin_with(network, taught)
         for generator in (self.trainer.generator, self.trainer.average):
             paint_scenery(generator, footage)
         # With the configuration it determines the curve.

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,7 @@ BUNDLED_LICENCE = "GPL-3.0-or-later"
 HEIGHTS = (1, 2)  # element heights rendered, in clip sizes
 PROCEDURAL_FRAMES = 72  # of a clip
 GAMMA_FALL = 0.08  # of the penalty's weight, from a run's start to its end
+AUGMENT = 0.4  # probability of each kind, for footage
 STEPS_ALONE = 200  # in which the discriminator catches up with a generator that is trained already
 
 
@@ -45,7 +48,19 @@ def add(commands: Any) -> None:
         "--style",
         help="name of the style (default: the first file's or folder's); with --procedural, elements by name, separated by commas (default: all)",
     )
-    fit.add_argument("--from", dest="start", type=Path, metavar="MODEL", help="begin with the weights of a model file")
+    fit.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="MODEL",
+        help="begin with the weights of a model file, and of its discriminator where its .run folder lies beside it",
+    )
+    fit.add_argument(
+        "--beside",
+        default="",
+        metavar="ELEMENTS",
+        help="train these procedural elements too, by name, separated by commas, so that the model keeps or learns them",
+    )
     reading.add(fit)
     fit.add_argument(
         "--size", type=int, default=64, help="pixels a side of a training clip: 32, 64 or 128 (default: 64)"
@@ -55,13 +70,23 @@ def add(commands: Any) -> None:
         "--steps", type=int, default=5000, help="end after this many steps in all; schedules span them (default: 5000)"
     )
     fit.add_argument("--objective", choices=("relativistic", "nonsaturating", "minimax"), default="relativistic")
-    fit.add_argument("--batch", type=int, default=8, help="clips a step, of all processes together (default: 8)")
-    fit.add_argument("--rate", type=float, default=6e-4, help="learning rate at the start (default: 6e-4)")
+    fit.add_argument(
+        "--batch",
+        type=int,
+        help="clips a step, of all processes together (default: 4 for footage, which is learned in steps; 8 for procedural clips)",
+    )
+    fit.add_argument("--rate", type=float, help="learning rate at the start (default: 6e-4, with an opaque style 4e-4)")
     fit.add_argument(
         "--gamma",
         type=float,
-        default=8.0,
-        help="weight of R1 + R2 at the start: more is steadier and slower (default: 8)",
+        help="weight of R1 + R2 at the start: more is steadier and slower (default: 8, with an opaque style 24)",
+    )
+    fit.add_argument(
+        "--freeze",
+        type=int,
+        default=0,
+        metavar="LAYERS",
+        help="first layers of the discriminator that stay as MODEL's run left them (default: 0)",
     )
     fit.add_argument("--clips", type=int, default=64, help="procedural clips rendered an element (default: 64)")
     fit.add_argument(
@@ -95,6 +120,9 @@ def _run(arguments: argparse.Namespace) -> int:
     from ..distributed import join_team
 
     with join_team(resolve_device(arguments.device)) as (team, device):
+        arguments.batch = arguments.batch or (8 if arguments.procedural else 4)
+        if arguments.augment is None:  # footage is little, procedural clips are not
+            arguments.augment = 0.0 if arguments.procedural else AUGMENT
         team.check_batch(arguments.batch)
         finished = _fit(arguments, team, device)
         print(f"Wrote {arguments.out}.")
@@ -109,26 +137,34 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
     from ..trainer import Config
 
     start = load_model(arguments.start) if arguments.start else None
-    config = Config(
-        size=arguments.size,
-        batch=arguments.batch,
-        objective=arguments.objective,
-        rate=arguments.rate,
-        gamma=arguments.gamma,
-        gamma_end=arguments.gamma * GAMMA_FALL,
-        horizon_clips=arguments.steps * arguments.batch,
-        alone=STEPS_ALONE if start else 0,
-        augment=_augmentation(arguments),
-        seed=arguments.seed,
-        half=_half(arguments.precision, device),
-    )
+    taught = _discriminator(arguments.start) if arguments.start else None
+    if arguments.freeze and taught is None:
+        raise TrainingError(
+            "--freeze keeps what a discriminator has learned; give --from a model whose .run folder is there."
+        )
     with team.leader_first():
         if arguments.procedural:
             footage, label = _procedural(arguments, device)
         else:
-            footage, label = _real(arguments, clip_frames(config))
+            footage, label = _real(arguments, clip_frames(Config()), device)
+    opaque = not all(source.style.alpha for source in footage)
+    gamma = arguments.gamma or (24.0 if opaque else 8.0)
+    config = Config(
+        size=arguments.size,
+        batch=arguments.batch,
+        objective=arguments.objective,
+        rate=arguments.rate or (4e-4 if opaque else 6e-4),
+        gamma=gamma,
+        gamma_end=gamma * GAMMA_FALL,
+        horizon_clips=arguments.steps * arguments.batch,
+        augment=arguments.augment,
+        freeze=arguments.freeze,
+        alone=STEPS_ALONE if start and taught is None else 0,
+        seed=arguments.seed,
+        half=_half(arguments.precision, device),
+    )
     limits = Limits(arguments.steps, arguments.minutes)
-    return fit(footage, config, limits, arguments.out, label, device=device, team=team, start=start)
+    return fit(footage, config, limits, arguments.out, label, device=device, team=team, start=start, taught=taught)
 
 
 def _half(precision: str, device: torch.device) -> bool:
@@ -150,15 +186,16 @@ def _check(arguments: argparse.Namespace) -> None:
         raise TrainingError(f"{arguments.out}: a model file must end in .safetensors; rename it.")
     if arguments.size not in (32, 64, 128):
         raise TrainingError(f"Size {arguments.size} cannot be trained; give 32, 64 or 128.")
-    for name in ("steps", "batch", "clips", "fps", "rate", "gamma"):
-        if not 0 < getattr(arguments, name) < float("inf"):
-            raise TrainingError(f"--{name} is {getattr(arguments, name)}; give a number above 0.")
+    for name in ("steps", "batch", "clips", "fps", "rate", "gamma", "minutes"):
+        value = getattr(arguments, name)
+        if value is not None and not 0 < value < float("inf"):
+            raise TrainingError(f"--{name} is {value}; give a number above 0.")
+    if arguments.freeze < 0:
+        raise TrainingError(f"--freeze is {arguments.freeze}; give a number of layers from 0 on.")
     if arguments.augment is not None and not 0 <= arguments.augment <= 0.8:
         raise TrainingError(
             f"--augment is {arguments.augment}; give 0 to 0.8: what is always changed leaks into frames."
         )
-    if arguments.minutes is not None and not arguments.minutes > 0:
-        raise TrainingError(f"--minutes is {arguments.minutes}; give a number above 0.")
     if arguments.seed < 0:
         raise TrainingError(f"--seed is {arguments.seed}; give a whole number from 0 on.")
     if bool(arguments.footage) == arguments.procedural:
@@ -169,37 +206,54 @@ def _check(arguments: argparse.Namespace) -> None:
         )
 
 
-def _augmentation(arguments: argparse.Namespace) -> float:
-    """Footage is little, procedural clips are not."""
-    if arguments.augment is not None:
-        return float(arguments.augment)
-    return 0.0 if arguments.procedural else 0.4
+def _discriminator(model: Path) -> dict[str, torch.Tensor] | None:
+    """The weights of the discriminator in the run that made a model, where its state is still there."""
+    from ..state import load_state
+
+    state = load_state(model.with_name(model.name + ".run") / "state.pt")
+    return None if state is None else state["discriminator"]
 
 
 def _procedural(arguments: argparse.Namespace, device: torch.device) -> tuple[list[Footage], Label]:
     from ..export import Label
     from ..footage.procedural import ELEMENTS
+
+    footage = _elements(arguments.style or ",".join(ELEMENTS), arguments, device)
+    return footage, Label(arguments.name or "Untitled", "The AIGC contributors", BUNDLED_LICENCE, BUNDLED_RIGHTS)
+
+
+def _real(arguments: argparse.Namespace, frames: int, device: torch.device) -> tuple[list[Footage], Label]:
+    from ..export import Label
+
+    style, material = reading.read(arguments, frames)
+    name = arguments.name or re.sub("[_-]+", " ", style).title()
+    footage, rights = material.footage, material.rights
+    if arguments.beside:
+        footage = [*footage, *_elements(arguments.beside, arguments, device)]
+        rights = replace(rights, sources=(*rights.sources, *BUNDLED_RIGHTS.sources))
+    twice = [name for name, count in Counter(source.style.name for source in footage).items() if count > 1]
+    if twice:
+        raise TrainingError(
+            f"Style {twice[0]!r} is both in the footage and among --beside; give the footage another --style."
+        )
+    return footage, Label(name, rights=rights)
+
+
+def _elements(names: str, arguments: argparse.Namespace, device: torch.device) -> list[Footage]:
+    """Footage of the elements named, separated by commas."""
+    from ..footage.procedural import ELEMENTS
     from ..footage.render import render_footage
 
-    names = arguments.style.split(",") if arguments.style else list(ELEMENTS)
-    for name in names:
+    chosen = names.split(",")
+    for name in chosen:
         if name not in ELEMENTS:
             raise TrainingError(f"Element {name!r} is not known; choose from {', '.join(ELEMENTS)}.")
-    footage = render_footage(
+    return render_footage(
         arguments.cache,
-        names,
+        chosen,
         clips=arguments.clips,
         frames=PROCEDURAL_FRAMES,
         heights=[arguments.size * factor for factor in HEIGHTS],
         seed=arguments.seed,
         device=device,
     )
-    return footage, Label(arguments.name or "Untitled", "The AIGC contributors", BUNDLED_LICENCE, BUNDLED_RIGHTS)
-
-
-def _real(arguments: argparse.Namespace, frames: int) -> tuple[list[Footage], Label]:
-    from ..export import Label
-
-    style, material = reading.read(arguments, frames)
-    name = arguments.name or re.sub("[_-]+", " ", style).title()
-    return material.footage, Label(name, rights=material.rights)

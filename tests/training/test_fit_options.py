@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ``fit`` makes of its options: the defaults by footage, elements beside it, what a run before had learned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import torch
+
+from aigc_blender.generator.checkpoint import load_model
+from training.__main__ import main
+from training.state import load_state
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """A fixed camera's view of a bright corner, with noise that moves."""
+    rng = np.random.default_rng(0)
+    clip = rng.integers(0, 60, (30, 32, 40, 3)).astype(np.uint8)
+    clip[:, :16, :20] += 150
+    path = tmp_path / "corner.mkv"
+    iio.imwrite(path, clip, plugin="pyav", codec="ffv1", fps=12, in_pixel_format="rgb24", out_pixel_format="bgr0")
+    return path
+
+
+def fit(film: Path, out: str, *options: str, anchored: str = "xy") -> int:
+    folder = film.parent
+    where = ["--anchored", anchored, "--crop", "none", "--cache", str(folder / "cache"), "--out", str(folder / out)]
+    return main(["fit", str(film), *where, "--size", "32", "--batch", "2", "--device", "cpu", *options])
+
+
+def weights(film: Path, out: str, network: str = "discriminator") -> dict[str, torch.Tensor]:
+    state = load_state(film.parent / f"{out}.run" / "state.pt")
+    assert state is not None
+    found: dict[str, torch.Tensor] = state[network]
+    return found
+
+
+def test_footage_is_augmented_and_opaque_footage_held_tighter(film: Path) -> None:
+    assert fit(film, "a.safetensors", "--steps", "1") == 0
+    config = load_model(film.parent / "a.safetensors").card.training["config"]
+    assert (config["augment"], config["gamma"], config["rate"]) == (0.4, 24, 4e-4)
+    assert fit(film, "b.safetensors", "--steps", "1", "--augment", "0", "--gamma", "3", "--rate", "1e-3") == 0
+    config = load_model(film.parent / "b.safetensors").card.training["config"]
+    assert (config["augment"], config["gamma"], config["rate"]) == (0, 3, 1e-3)
+
+
+def test_a_fixed_cameras_scenery_begins_as_what_it_always_saw(film: Path) -> None:
+    assert fit(film, "a.safetensors", "--steps", "1") == 0
+    scenery = load_model(film.parent / "a.safetensors").network.scenery[0, ..., :3]
+    assert scenery[2:14, 2:18].mean() > scenery[18:, 22:].mean() + 0.8
+    assert fit(film, "b.safetensors", "--steps", "1", anchored="y") == 0
+    assert load_model(film.parent / "b.safetensors").architecture.scenery == (0, 0)
+
+
+@pytest.mark.slow
+def test_elements_beside_footage_are_learned_too(film: Path) -> None:
+    assert fit(film, "a.safetensors", "--steps", "1", "--beside", "caustics", "--clips", "2") == 0
+    card = load_model(film.parent / "a.safetensors").card
+    assert [style.name for style in card.styles] == ["corner", "caustics"]
+    assert [control.name for control in card.styles[1].controls] == ["scale", "sharpness"]
+    assert "training/footage/procedural" in card.rights.sources
+    assert any("corner" in source for source in card.rights.sources)
+
+
+def test_frozen_layers_stay_as_the_run_before_left_them(film: Path) -> None:
+    assert fit(film, "a.safetensors", "--steps", "2") == 0
+    before = weights(film, "a.safetensors")
+    start = str(film.parent / "a.safetensors")
+    assert fit(film, "b.safetensors", "--steps", "2", "--from", start, "--freeze", "2") == 0
+    after = weights(film, "b.safetensors")
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    frozen = {name for name in before if name.startswith(("stem.", "blocks.0."))}
+    assert same == frozen
+    assert load_model(film.parent / "b.safetensors").card.training["config"]["alone"] == 0
+
+
+def test_options_that_contradict_are_one_sentence(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for options, words in (
+        (["--freeze", "2"], "--freeze"),
+        (["--freeze", "-1"], "--freeze is -1"),
+        (["--augment", "0.9"], "--augment is 0.9"),
+        (["--beside", "soup"], "soup"),
+        (["--beside", "caustics", "--style", "caustics", "--clips", "1"], "another --style"),
+    ):
+        assert fit(film, "a.safetensors", *options) == 2
+        error = capsys.readouterr().err.strip()
+        assert words in error
+        assert "\n" not in error
+    assert not (film.parent / "a.safetensors").exists()
