@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-BAR_RANGE = 12  # of 255: bars are darker than this above black, and as even
+DARK = 40  # of 255: bars are not brighter
+EVEN = 28  # of 255: nor do they vary more, and what is beside them is brighter by more
 FULL_EDGE = 0.6  # of a row beside a bar that must differ from it: a flame's tip on black does not
+THIN = 0.03  # of a side: bars that full size alone shows
 LAG = 12  # frames between those compared: slow things have moved by then
 NOISE = 3.0  # of 255: more than this at the quietest place is motion, not noise
 QUIET = 0.25  # of the typical activity: less is surroundings
@@ -41,6 +43,15 @@ class Box:
         bottom, right = max(top + 1, round(self.bottom * height)), max(left + 1, round(self.right * width))
         return slice(top, bottom), slice(left, right)
 
+    def within(self, other: Box) -> Self:
+        """What both have."""
+        return type(self)(
+            max(self.left, other.left),
+            max(self.top, other.top),
+            min(self.right, other.right),
+            min(self.bottom, other.bottom),
+        )
+
     def at_least(self, tall: float, wide: float, within: Box) -> Self:
         """Grown to so much height and width about its middle, as far as ``within`` reaches."""
         left, right = _grown(self.left, self.right, wide, within.left, within.right)
@@ -51,23 +62,17 @@ class Box:
 WHOLE = Box()
 
 
-def without_bars(stretches: Sequence[NDArray[np.uint8]]) -> Box:
+def without_bars(stretches: Sequence[NDArray[np.uint8]], frame: NDArray[np.uint8]) -> Box:
     """The picture between letterbox or pillarbox bars: black, even, and ending at a straight edge.
 
-    ``stretches``: runs of frames of one film, (F, H, W, 4) uint8 of one size. Transparent pictures have no bars.
+    ``stretches``: runs of frames of one film, (F, H, W, 4) uint8 of one size. ``frame``: one in full size, whose edges of
+    few pixels count as well. Transparent pictures have no bars.
     """
     if any((s[..., 3] < 255).any() for s in stretches):
         return WHOLE
     # The brightest that a pixel ever gets, but for the rare spike.
     peak = np.max([np.percentile(s[..., :3].max(axis=3)[:: 1 + len(s) // 64], 98, axis=0) for s in stretches], axis=0)
-    height, width = peak.shape
-    if peak.max() <= 2 * BAR_RANGE:
-        return WHOLE
-    top, bottom = _bar(peak), _bar(peak[::-1])
-    left, right = _bar(peak.T), _bar(peak.T[::-1])
-    if top + bottom > height / 2 or left + right > width / 2:
-        return WHOLE
-    return Box(left / width, top / height, 1 - right / width, 1 - bottom / height)
+    return _without_bars(peak, most=0.25).within(_without_bars(frame[..., :3].max(axis=2).astype(float), most=THIN))
 
 
 def moving_part(stretches: Sequence[NDArray[np.uint8]], within: Box = WHOLE) -> Box:
@@ -113,15 +118,22 @@ def activity(stretches: Sequence[NDArray[np.uint8]]) -> Array:
     return total / max(1, count)
 
 
-def _bar(peak: Array) -> int:
-    """Rows of a bar at the top of a picture; 0 where there is none, and one more than that for its soft edge."""
-    dark = peak.max(axis=1) <= 2 * BAR_RANGE
-    even = peak.max(axis=1) - peak.min(axis=1) <= BAR_RANGE
-    count = int(np.argmin(dark & even)) if not (dark & even).all() else 0
-    if count == 0:
+def _without_bars(peak: NDArray[Any], most: float) -> Box:
+    """Between bars that take at most such a part of the height or width each."""
+    height, width = peak.shape
+    top, bottom, left, right = (_bar(p, most) for p in (peak, peak[::-1], peak.T, peak.T[::-1]))
+    return Box(left / width, top / height, 1 - right / width, 1 - bottom / height)
+
+
+def _bar(peak: NDArray[Any], most: float) -> int:
+    """Rows of a bar at the top of a picture and of its soft edge; 0 where there is none."""
+    dark = peak.max(axis=1) <= DARK
+    even = peak.max(axis=1) - peak.min(axis=1) <= EVEN
+    count = int(np.argmin(dark & even))  # 0 as well where all is dark
+    if not 0 < count <= most * len(peak):
         return 0
     beside = peak[min(count + 1, len(peak) - 1)]
-    sharp = np.mean(beside > float(np.median(peak[:count])) + BAR_RANGE) >= FULL_EDGE
+    sharp = np.mean(beside > float(np.median(peak[:count])) + EVEN) >= FULL_EDGE
     return count + 1 if sharp else 0
 
 

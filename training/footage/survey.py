@@ -66,17 +66,16 @@ def survey(source: Source, crop: CropChoice, size: int, frames: tuple[int, int] 
     if not stretches:
         raise FootageError(f"{source.name}: has no frames.")
     first = next(read_frames(source, frames[0] if frames else 0)).frame
-    height, width = first.shape[:2]
     fps, uneven = _rate(info, [[t.time for t in s] for s in stretches])
     films = _split([np.stack([_reduced(t.frame) for t in s]) for s in stretches])
-    box = _box(source, films, crop, size, height, width)
+    box = _box(source, films, first, crop, size)
     rows, columns = box.pixels(*films[0].shape[1:3])
     films = [f[:, rows, columns] for f in films]
     held, kept = (0.0, 1.0) if uneven else _holding([_changes(f) for f in films])
     if held:
         films = [f[np.concatenate([[True], _changes(f) >= held])] for f in films]
     motion = float(activity(films).mean())
-    return Survey(height, width, fps and fps * kept, uneven, held, box, anchored_axes(films), motion)
+    return Survey(first.shape[0], first.shape[1], fps and fps * kept, uneven, held, box, anchored_axes(films), motion)
 
 
 def even_frames(frames: Iterator[Timed], fps: float) -> Iterator[Frame]:
@@ -140,11 +139,12 @@ def _rate(info: VideoInfo, stretches: Sequence[Sequence[float | None]]) -> tuple
     return (info.rate if stated else round(measured, 3)), False
 
 
-def _box(source: Source, films: Sequence[Film], crop: CropChoice, size: int, height: int, width: int) -> Box:
+def _box(source: Source, films: Sequence[Film], first: Frame, crop: CropChoice, size: int) -> Box:
+    height, width = first.shape[:2]
     if crop == "none":
         return WHOLE
     if crop == "auto":
-        within = without_bars(films)
+        within = without_bars(films, first)
         if any((f[..., 3] < 255).any() for f in films):
             return within  # What is cut out already was framed by hand.
         return moving_part(films, within).at_least(size / height, size / width, within)

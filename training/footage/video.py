@@ -20,6 +20,8 @@ from .pixels import Frame, opaque, premultiplied, unreadable
 FASTEST = 1000  # frames a second that a file may state
 HD_HEIGHT = 720  # from which colour that is not declared is BT.709's
 
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
 
 @dataclass(frozen=True)
 class VideoInfo:
@@ -69,14 +71,13 @@ def read_video(path: Path, start: float = 0.0, shorter: int | None = None) -> It
         if start > 0:
             container.seek(int(start / stream.time_base) + (stream.start_time or 0), stream=stream)
         origin = float((stream.start_time or 0) * stream.time_base)
-        alpha = any(component.is_alpha for component in stream.codec_context.format.components)
         turn: Callable[[Frame], Frame] | None = None
-        for decoded in _filtered(container.decode(stream), stream):
+        for decoded in _filtered(_decoded(stream), stream):
             turn = turn or _turn(decoded)
             time = None if decoded.time is None else decoded.time - origin
             if start > 0 and time is not None and time < start:
                 continue
-            yield Timed(time, turn(_pixels(decoded, alpha, shorter)))
+            yield Timed(time, turn(_pixels(decoded, shorter)))
 
 
 @contextmanager
@@ -89,6 +90,17 @@ def _opened(path: Path) -> Iterator[av.VideoStream]:
             yield container.streams.video[0]
     except (av.FFmpegError, OSError, ValueError) as error:
         raise unreadable(path, getattr(error, "strerror", None) or error) from None
+
+
+def _decoded(stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    """Frames as stored. VP8 and VP9 keep alpha in a second stream that the default decoders pass over."""
+    decoder = _ALPHA_DECODERS.get(stream.codec_context.name) if stream.metadata.get("alpha_mode") == "1" else None
+    if decoder is None:
+        yield from stream.container.decode(stream)
+        return
+    context = av.CodecContext.create(decoder, "r")
+    for packet in stream.container.demux(stream):
+        yield from context.decode(packet if packet.size else None)
 
 
 def _filtered(frames: Iterator[av.VideoFrame], stream: av.VideoStream) -> Iterator[av.VideoFrame]:
@@ -142,7 +154,7 @@ def _chain(first: av.VideoFrame, rest: Iterator[av.VideoFrame]) -> Iterator[av.V
     yield from rest
 
 
-def _pixels(frame: av.VideoFrame, alpha: bool, shorter: int | None) -> Frame:
+def _pixels(frame: av.VideoFrame, shorter: int | None) -> Frame:
     # 2: not declared.
     options: dict[str, Any] = (
         {"src_colorspace": "ITU709"} if frame.colorspace == 2 and frame.height >= HD_HEIGHT else {}
@@ -151,7 +163,7 @@ def _pixels(frame: av.VideoFrame, alpha: bool, shorter: int | None) -> Frame:
     if shorter and factor < 1:
         height, width = round(frame.height * factor), round(frame.width * factor)
         options |= {"height": height, "width": width, "interpolation": "AREA"}
-    if alpha:
+    if any(component.is_alpha for component in frame.format.components):
         return premultiplied(frame.to_ndarray(format="rgba", **options))
     return opaque(frame.to_ndarray(format="rgb24", **options))
 
