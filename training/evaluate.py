@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Evaluation: a model's clips against held-out footage, each number beside that of real footage against real.
+"""Evaluation: a model's clips against real ones, each number beside that of real footage against real.
 
 The numbers depend on how many clips are compared, so they may be compared only between runs of the same ``Protocol``.
 """
@@ -9,9 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,234 +16,188 @@ from numpy.typing import NDArray
 
 from aigc_blender.card import AXES, Style
 from aigc_blender.generator.checkpoint import Model
-from aigc_blender.generator.sampler import Sampler
-from aigc_blender.recipe import Recipe
 
-from .footage.clips import Footage
-from .footage.procedural import ELEMENTS
-from .footage.render import render_footage
+from .artist import Artist, Clips
+from .metrics.comparison import compare
 from .metrics.controls import MEASURES, rank_correlation, slopes
-from .metrics.distances import Score, distance_kernel, polynomial_kernel, score, sliced_wasserstein
-from .metrics.features import SqueezeNet, difference_features, frame_features
-from .metrics.motion import loop_steps, repeat, seam, spectral_signature, tile_steps
-from .metrics.report import EvaluationError, Report, Slider
+from .metrics.distances import Score
+from .metrics.features import SqueezeNet
+from .metrics.memory import memory
+from .metrics.motion import loop_steps, repeat, seam, tile_steps
+from .metrics.report import Report, Slider
+from .metrics.video_features import VideoNetwork
+from .reference import Protocol, Reference
 
-Clips = NDArray[np.uint8]  # (n, F, H, W, 4), premultiplied RGBA
-
-HELD_OUT_SEED = 1000  # training footage has seed 0 unless its maker chose another
-LAGS = (1, 2, 4)
 POSITIONS = 9  # of a slider
+STILL = 12  # the frame shown of a slider's position
+SHOWN_SEEDS = (1, 2)  # the same at all positions, so that nothing but the slider moves
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """How much is compared; lengths are in frames, ``size`` is the element height and the frame's side in pixels."""
+class Sweep:
+    """One slider moved from 0 to 1: ``stills`` (seeds, positions, H, W, 4), and what was measured where.
 
-    clips: int = 24
-    size: int = 64
-    frames: int = 32  # of a compared clip
-    instants: int = 3  # of a clip at which features are taken
-    stretch: int = 72  # searched for repeats
-    loop: int = 48
-    few: int = 4  # clips for seams and repeats
-    sweep: int = 8  # of a clip at one slider position
-    seeds: int = 3  # a slider position
+    ``drawn`` and ``real`` are (clips, 2): the slider's position and the measured quantity; empty without a measure or
+    where nothing is known of the real clips' controls.
+    """
 
-    def __post_init__(self) -> None:
-        """Refuse what cannot be halved into sets of two clips.
+    stills: NDArray[np.uint8]
+    drawn: NDArray[np.float64]
+    real: NDArray[np.float64]
 
-        Raises:
-            EvaluationError: names the number.
-        """
-        if self.clips < 4 or self.clips % 2:
-            raise EvaluationError(
-                f"{self.clips} clips cannot be compared in two halves; give an even number, 4 or more."
-            )
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one style, and what it was found in, to be looked at.
+
+    ``generated`` are the twins of the reference's clips; ``loop`` is one clip (F, H, W, 4), ``tile`` one frame (H, W, 4) that
+    tiles along the axes that are not anchored, if there are any.
+    """
+
+    report: Report
+    reference: Reference
+    generated: Clips
+    loop: NDArray[np.uint8]
+    tile: NDArray[np.uint8] | None
+    sweeps: dict[str, Sweep]
 
 
 def evaluate(
     model: Model,
-    styles: Sequence[str],
+    references: Sequence[Reference],
     protocol: Protocol,
-    cache: Path,
     network: SqueezeNet | None,
+    video: VideoNetwork | None,
     device: torch.device,
     report: Callable[[str], None],
-) -> list[Report]:
-    """A report for each of the named styles (all if none is named); held-out footage is rendered into ``cache``.
+) -> list[Finding]:
+    """A finding for each of the references, each a style of the model; the same input gives the same numbers.
 
-    Without ``network`` the kernel distances are left out. ``report`` is told what is being done.
+    Without ``network`` the kernel distances are left out, without ``video`` the Frechet video distance. ``report`` is
+    told what is being done. Torch's number of threads is left as it was.
 
     Raises:
-        EvaluationError: the model or the project does not have such a style, or the size is not one it was trained at.
+        FeaturesError: the video network cannot see such clips.
     """
-    chosen = [_style(model, name, protocol.size) for name in styles or [s.name for s in model.card.styles]]
-    reports = []
-    for style in chosen:
-        real = _held_out(style, protocol, cache, device, report)
-        report(f"Generating {style.name}.")
-        threads = torch.get_num_threads()
-        artist = Artist(Sampler(model, device), style, protocol.size)
-        generated = artist.clips([dict(zip(_names(style), row, strict=True)) for row in real.controls], protocol.frames)
-        seams = _seams(artist, real, protocol)
-        ranks = {name: _rank(artist, name, protocol) for name in _names(style) if name in MEASURES}
-        torch.set_num_threads(threads)  # the sampler keeps to one
-        report(f"Comparing {style.name}.")
-        film = np.asarray(real.scales[protocol.size])[:, : protocol.frames]
-        scores = {**_distances(film, generated, protocol, network), **seams}
-        reports.append(Report(style.name, scores, _sliders(film, generated, real.controls, ranks, style)))
-    return reports
+    threads = torch.get_num_threads()
+    findings = []
+    for reference in references:
+        try:
+            report(f"Generating {reference.style.name}.")
+            drawing = _draw(model, reference, protocol, device)
+        finally:
+            torch.set_num_threads(threads)  # the sampler keeps to one
+        report(f"Comparing {reference.style.name}.")
+        findings.append(_compare(drawing, reference, protocol, network, video))
+    return findings
 
 
-class Artist:
-    """Draws clips of one style as a user gets them, in bytes; every clip has a seed of its own."""
+@dataclass(frozen=True)
+class _Drawing:
+    """All that a model drew for one reference."""
 
-    def __init__(self, sampler: Sampler, style: Style, size: int) -> None:
-        self.sampler, self.style, self.size = sampler, style, size
-        self.seed = 0
-
-    def clips(
-        self, controls: Sequence[dict[str, float]], frames: int, loop: int | None = None, tile: str = ""
-    ) -> Clips:
-        """One clip for each setting of the controls."""
-        drawn = []
-        for setting in controls:
-            recipe = Recipe(
-                self.style.name,
-                seed=self.seed,
-                width=self.size,
-                height=self.size,
-                fps=Fraction(self.style.fps).limit_denominator(100_000),
-                loop=loop,
-                tile=tile,
-                controls={name: float(value) for name, value in setting.items()},
-            )
-            self.seed += 1
-            clip = np.stack([frame for _, frame in self.sampler.frames(recipe, range(frames))])
-            drawn.append((clip * 255 + 0.5).astype(np.uint8))
-        return np.stack(drawn)
+    clips: Clips
+    loops: Clips
+    tiles: dict[str, Clips]
+    tile: NDArray[np.uint8] | None
+    long: Clips
+    sweeps: dict[str, Clips]
+    stills: dict[str, NDArray[np.uint8]]
 
 
-def _style(model: Model, name: str, size: int) -> Style:
-    style = model.card.style(name)
-    if style is None or name not in ELEMENTS:
-        known = ", ".join(s.name for s in model.card.styles if s.name in ELEMENTS)
-        raise EvaluationError(
-            f"Style {name!r} cannot be evaluated; give styles that the model and the project have: {known}."
-        )
-    if not style.native_height <= size <= style.max_height or style.max_height % size:
-        raise EvaluationError(
-            f"Style {name} was trained at {style.native_height} to {style.max_height} pixels; give a --size that divides {style.max_height} and is not below {style.native_height}."
-        )
-    return style
-
-
-def _held_out(
-    style: Style, protocol: Protocol, cache: Path, device: torch.device, report: Callable[[str], None]
-) -> Footage:
-    """Footage of the simulation seeds that training does not use, rendered as training's is."""
-    footage = render_footage(
-        cache / "held-out",
-        [style.name],
-        clips=protocol.clips,
-        frames=max(protocol.frames, protocol.stretch, protocol.loop + 1),
-        heights=sorted({protocol.size, style.max_height}),
-        seed=HELD_OUT_SEED,
-        device=device,
-        report=report,
-    )[0]
-    if _names(footage.style) != _names(style):
-        raise EvaluationError(
-            f"Style {style.name} of the model has other controls than the project's; train the model again."
-        )
-    return footage
-
-
-def _distances(real: Clips, generated: Clips, protocol: Protocol, network: SqueezeNet | None) -> dict[str, Score]:
-    shuffled = shuffle(real)
-    scores = {}
-    if network is not None:
-        last = protocol.frames - max(LAGS)
-        instants = [int((i + 0.5) * last / protocol.instants) for i in range(protocol.instants)]
-        scores["kernel, frames"] = _kernel_score([frame_features(network, c, instants) for c in (real, generated)])
-        for lag in LAGS:
-            sets = [difference_features(network, c, instants, lag) for c in (real, generated, shuffled)]
-            scores[f"kernel, lag {lag}"] = _kernel_score(sets)
-    scores["patches, frames"] = _patch_score(*(c[:, ::4].astype(np.float32) / 255 for c in (real, generated)))
-    scores["patches, lag 1"] = _patch_score(*(_changes(c) for c in (real, generated, shuffled)))
-    signatures = np.array([spectral_signature(clip) for clips in (real, generated, shuffled) for clip in clips])
-    scores["spectrum, dB"] = score(distance_kernel(signatures), len(real))
-    return scores
-
-
-def shuffle(clips: Clips) -> Clips:
-    """Every clip's frames in an order of its own."""
-    rng = np.random.default_rng(0)
-    return np.stack([clip[rng.permutation(len(clip))] for clip in clips])
-
-
-def _kernel_score(sets: Sequence[NDArray[np.float32]]) -> Score:
-    """From features (n, m, d) of real clips, generated ones and, if given, shuffled ones."""
-    unit = np.sqrt((sets[0] ** 2).mean())
-    return score(polynomial_kernel(np.concatenate(sets) / unit), len(sets[0]))
-
-
-def _patch_score(
-    real: NDArray[np.float32], generated: NDArray[np.float32], shuffled: NDArray[np.float32] | None = None
-) -> Score:
-    """From pictures (n, m, H, W, C); each half of a set against the other half of the real ones, as in ``score``."""
-
-    def against_real(clips: NDArray[np.float32]) -> float:
-        halves = ((clips[::2], real[1::2]), (clips[1::2], real[::2]))
-        return sum(sliced_wasserstein(*(np.concatenate(half) for half in pair)) for pair in halves) / 2
-
-    return Score(against_real(generated), against_real(real), None if shuffled is None else against_real(shuffled))
-
-
-def _changes(clips: Clips) -> NDArray[np.float32]:
-    """Every fourth frame's change to the next."""
-    return (clips[:, 1::4].astype(np.float32) - clips[:, :-1:4]) / 255
-
-
-def _seams(artist: Artist, real: Footage, protocol: Protocol) -> dict[str, Score]:
-    """Seams and repeats: 1 is no seam; real footage, which does not loop, has a seam of one ordinary step."""
-    film = np.asarray(real.scales[protocol.size])
+def _draw(model: Model, reference: Reference, protocol: Protocol, device: torch.device) -> _Drawing:
+    style, clips = reference.style, reference.clips
+    artist = Artist(model, style, device, reference.height, (clips.shape[2], clips.shape[3]))
     default: list[dict[str, float]] = [{}] * protocol.few
-    second = min(math.ceil(artist.style.fps), protocol.stretch // 2)
-    scores = {
-        "loop seam": Score(
-            seam(loop_steps(artist.clips(default, protocol.loop, loop=protocol.loop))),
-            seam(loop_steps(film[:, : protocol.loop + 1])[:, :-1]),
-        )
-    }
-    for axis in (a for a in AXES if a not in artist.style.anchored):
-        tiles = artist.clips(default, protocol.sweep, tile=axis)
-        scores[f"tile seam {axis}"] = Score(seam(tile_steps(tiles, axis)), seam(tile_steps(film, axis)))
-    scores["repeat"] = Score(
-        repeat(artist.clips(default, protocol.stretch), second), repeat(film[:, : protocol.stretch], second)
+    free = [axis for axis in AXES if axis not in style.anchored]
+    loop = _loop(reference, protocol)
+    positions = np.linspace(0, 1, POSITIONS)
+    return _Drawing(
+        clips=artist.clips(
+            [dict(zip(_names(style), row, strict=True)) for row in reference.controls], range(clips.shape[1])
+        ),
+        loops=artist.clips(default, range(loop), loop=loop),
+        tiles={axis: artist.clips(default, range(protocol.sweep), tile=axis) for axis in free},
+        long=artist.clips(default, range(_stretch(reference, protocol))),
+        sweeps={
+            name: artist.clips([{name: p} for p in positions.repeat(protocol.seeds)], range(protocol.sweep))
+            for name in _names(style)
+            if name in MEASURES
+        },
+        stills={
+            name: np.stack([artist.clips([{name: p} for p in positions], [STILL], seed=s)[:, 0] for s in SHOWN_SEEDS])
+            for name in _names(style)
+        },
+        tile=artist.clips([{}], [STILL], tile="".join(free), seed=SHOWN_SEEDS[0])[0, 0] if free else None,
     )
+
+
+def _compare(
+    drawing: _Drawing, reference: Reference, protocol: Protocol, network: SqueezeNet | None, video: VideoNetwork | None
+) -> Finding:
+    style, real = reference.style, reference.clips
+    scores = {**compare(real, drawing.clips, protocol.instants, network, video), **_seams(drawing, reference, protocol)}
+    found = None
+    if reference.training is not None:
+        unseen = real if reference.unseen else None
+        found = memory(
+            drawing.clips,
+            reference.training,
+            unseen,
+            fixed=style.anchored,
+            periodic=reference.periodic,
+            step=protocol.step,
+        )
+    sweeps = {name: _sweep(drawing, name, reference, protocol) for name in _names(style)}
+    sliders = {name: _slider(drawing, name, reference, sweeps[name]) for name in drawing.sweeps}
+    report = Report(style.name, scores, sliders, found, reference.notes)
+    return Finding(report, reference, drawing.clips, drawing.loops[0], drawing.tile, sweeps)
+
+
+def _loop(reference: Reference, protocol: Protocol) -> int:
+    return min(protocol.loop, reference.long.shape[1] - 1)
+
+
+def _stretch(reference: Reference, protocol: Protocol) -> int:
+    return min(protocol.stretch, reference.long.shape[1])
+
+
+def _seams(drawing: _Drawing, reference: Reference, protocol: Protocol) -> dict[str, Score]:
+    """Seams and repeats: 1 is no seam; real footage that does not wrap has a seam of one ordinary step."""
+    long = reference.long
+    loop, stretch = _loop(reference, protocol), _stretch(reference, protocol)
+    second = min(math.ceil(reference.style.fps), stretch // 2)
+    scores = {"loop seam": Score(seam(loop_steps(drawing.loops)), seam(loop_steps(long[:, : loop + 1])[:, :-1]))}
+    for axis, tiles in drawing.tiles.items():
+        steps = tile_steps(long, axis)
+        scores[f"tile seam {axis}"] = Score(
+            seam(tile_steps(tiles, axis)), seam(steps if axis in reference.periodic else steps[:, :-1])
+        )
+    scores["repeat"] = Score(repeat(drawing.long, second), repeat(long[:, :stretch], second))
     return scores
 
 
-def _rank(artist: Artist, control: str, protocol: Protocol) -> float:
-    """Rank correlation of a slider with what it should change, over its positions and some seeds."""
-    positions = np.repeat(np.linspace(0, 1, POSITIONS), protocol.seeds)
-    clips = artist.clips([{control: position} for position in positions], protocol.sweep)
-    return rank_correlation(positions, _measured(clips, control))
+def _sweep(drawing: _Drawing, name: str, reference: Reference, protocol: Protocol) -> Sweep:
+    drawn, real = np.empty((0, 2)), np.empty((0, 2))
+    if name in drawing.sweeps:
+        positions = np.linspace(0, 1, POSITIONS).repeat(protocol.seeds)
+        drawn = np.stack([positions, _measured(drawing.sweeps[name], name)], axis=1)
+        if reference.tagged:
+            column = reference.controls[:, _names(reference.style).index(name)]
+            real = np.stack([column, _measured(reference.clips, name)], axis=1)
+    return Sweep(drawing.stills[name], drawn, real)
 
 
-def _sliders(
-    real: Clips, generated: Clips, controls: NDArray[np.float32], ranks: dict[str, float], style: Style
-) -> dict[str, Slider]:
-    sliders = {}
-    for column, name in enumerate(_names(style)):
-        if name in ranks:
-            fitted = [slopes(controls, _measured(clips, name))[column] for clips in (generated, real)]
-            sliders[name] = Slider(MEASURES[name].words, ranks[name], *(float(slope) for slope in fitted))
-    return sliders
+def _slider(drawing: _Drawing, name: str, reference: Reference, sweep: Sweep) -> Slider:
+    generated = real = None
+    if reference.tagged:
+        column = _names(reference.style).index(name)
+        measured = _measured(drawing.clips, name), sweep.real[:, 1]
+        generated, real = (float(slopes(reference.controls, values)[column]) for values in measured)
+    return Slider(MEASURES[name].words, rank_correlation(sweep.drawn[:, 0], sweep.drawn[:, 1]), generated, real)
 
 
-def _measured(clips: Clips, control: str) -> NDArray[np.floating[Any]]:
+def _measured(clips: Clips, control: str) -> NDArray[np.float64]:
     return np.array([MEASURES[control].of(clip.astype(np.float32) / 255) for clip in clips])
 
 

@@ -17,11 +17,13 @@ from aigc_blender.generator.checkpoint import Model, load_model, save_model
 from aigc_blender.generator.network import Generator
 from tests.models import STYLES, TINY, tiny_model
 from training.__main__ import main
-from training.evaluate import Protocol, evaluate, shuffle
+from training.evaluate import evaluate
 from training.footage.procedural import ELEMENTS
+from training.metrics.comparison import shuffle
 from training.metrics.report import EvaluationError, Report, as_table, write_json
+from training.reference import Protocol, simulations
 
-SMALL = Protocol(clips=4, frames=12, instants=2, stretch=24, loop=16, few=2, sweep=5, seeds=1)
+SMALL = Protocol(clips=4, frames=12, instants=2, stretch=24, loop=16, few=2, sweep=5, seeds=1, searched=12)
 CPU = torch.device("cpu")
 
 
@@ -43,7 +45,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _evaluate(model: Model, cache: Path) -> Report:
-    return evaluate(model, [], replace(SMALL, size=32), cache, None, CPU, lambda _: None)[0]
+    references = simulations(model.card, [], SMALL, cache, CPU, lambda _: None)
+    return evaluate(model, references, SMALL, None, None, CPU, lambda _: None)[0].report
 
 
 @pytest.mark.slow
@@ -68,8 +71,9 @@ def test_an_untrained_model_is_far_and_the_same_evaluation_gives_the_same_number
         assert shuffled is not None
         assert shuffled > scores[name].floor, name
     assert set(report.sliders) == {"scale", "sharpness"}
-    assert report.sliders["scale"].simulated > 0
-    assert report.sliders["sharpness"].simulated > 0
+    for slider in report.sliders.values():
+        assert slider.real is not None
+        assert slider.real > 0
     assert all(-1 <= slider.rank <= 1 for slider in report.sliders.values())
 
 
@@ -93,7 +97,7 @@ def test_a_table_warns_of_metrics_that_are_blind_to_order() -> None:
 
     table = as_table([Report("fire", {"kernel, lag 1": Score(2.0, 1.0, 0.9), "patches": Score(2.0, 1.0, 1.1)}, {})])
     assert [line for line in table.splitlines() if "no worse" in line] == [
-        "fire, kernel, lag 1: shuffled frames score no worse than real ones; compare more clips."
+        "fire: kernel, lag 1: shuffled frames score no worse than real ones; compare more clips."
     ]
 
 
@@ -108,11 +112,14 @@ def test_shuffled_clips_keep_their_frames() -> None:
 def test_what_cannot_be_compared_is_refused_with_a_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tiny_model(tmp_path)
     for arguments, remedy in (
-        (["--procedural", "--styles", "lava"], "give styles that the model and the project have: fire, caustics"),
+        (["--procedural", "--style", "lava"], "give styles that the model and the project have: fire, caustics"),
         (["--procedural", "--size", "96"], "give a --size that divides 128"),
         (["--procedural", "--clips", "5"], "give an even number"),
         (["--procedural", "--features", str(tmp_path / "none")], "give the weights of SqueezeNet"),
-        ([], "Give --procedural"),
+        ([], "Give either footage"),
+        (["film.avi", "--procedural"], "Give either footage"),
+        (["--procedural", "--page", "page.pdf"], "must end in .html"),
+        (["--procedural", "--i3d", str(tmp_path / "none")], "torch.jit.save"),
     ):
         assert main(["evaluate", str(path), "--cache", str(tmp_path / "cache"), *arguments]) == 2
         assert remedy in capsys.readouterr().err

@@ -7,6 +7,7 @@ of the same kind, however few they are. Clips are what is independent, so frames
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +103,25 @@ def score(kernel: Array, clips: int, seed: int = 0) -> Score:
         shuffled=against_real(2, *halves) if len(kernel) > 2 * clips else None,
         excess=(float(low), float(high)),
     )
+
+
+def frechet(x: Array, y: Array) -> float:
+    """Squared Frechet distance of normal distributions fitted to features (n, d) and (m, d).
+
+    |mean difference|^2 + trace(A + B - 2 (A B)^(1/2)) of covariances A and B (Heusel et al. 2017). With centred features
+    X and Y, the trace of the root is the sum of the singular values of X Y^T, so that no root of a nearly singular matrix
+    is taken. Few clips make it greater: compare distances of sets of the same size only.
+    """
+    x, y = x.astype(np.float64), y.astype(np.float64)
+    means = x.mean(0), y.mean(0)
+    scaled = [(a - mean) / np.sqrt(max(1, len(a) - 1)) for a, mean in zip((x, y), means, strict=True)]
+    shared = np.linalg.svd(scaled[0] @ scaled[1].T, compute_uv=False).sum()
+    return max(0.0, float(((means[0] - means[1]) ** 2).sum() + sum((a**2).sum() for a in scaled) - 2 * shared))
+
+
+def crossed(distance: Callable[[Array, Array], float], clips: Array, real: Array) -> float:
+    """Mean distance of each half of ``clips`` from the other half of their real twins, so that no set is compared with itself."""
+    return (distance(clips[::2], real[1::2]) + distance(clips[1::2], real[::2])) / 2
 
 
 def sliced_wasserstein(x: Array, y: Array, seed: int = 0) -> float:

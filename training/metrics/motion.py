@@ -58,6 +58,38 @@ def _octave(frequency: Array) -> NDArray[np.int64]:
     return np.where(frequency < 0.5, 0, 1 + np.log2(np.maximum(frequency, 1)).astype(np.int64))
 
 
+def spatial_power(clips: NDArray[np.uint8]) -> Array:
+    """Power of clips (n, F, H, W, 4) in decibels at 1, 2 ... H // 2 cycles a frame height: (n, H // 2), directions together."""
+    height, width = clips.shape[2:4]
+    cycles = np.hypot(np.fft.fftfreq(height, 1 / height)[:, None], np.fft.fftfreq(width, 1 / height)[None])
+    rings = np.round(cycles).astype(np.int64).ravel()
+    window = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
+    curves = []
+    for clip in clips:
+        light = brightness(clip)
+        light = (light - light.mean((1, 2), keepdims=True)) * window
+        power = (np.abs(np.fft.fft2(light)) ** 2).mean(0).ravel()
+        curves.append((np.bincount(rings, power) / np.bincount(rings))[1 : height // 2 + 1])
+    return _decibels(np.array(curves), float((window**2).sum()))
+
+
+def temporal_power(clips: NDArray[np.uint8]) -> Array:
+    """Power of the pixels of clips (n, F, H, W, 4) in decibels at 1, 2 ... F // 2 cycles a clip: (n, F // 2)."""
+    frames = clips.shape[1]
+    window = np.hanning(frames + 2)[1:-1, None, None]
+    curves = []
+    for clip in clips:
+        light = brightness(clip)
+        power = np.abs(np.fft.rfft((light - light.mean(0)) * window, axis=0)) ** 2
+        curves.append(power.mean((1, 2))[1 : frames // 2 + 1])
+    return _decibels(np.array(curves), float((window**2).sum()))
+
+
+def _decibels(power: Array, energy: float) -> Array:
+    """Against a wave of full contrast, no less than what rounding to bytes leaves."""
+    return 10 * np.log10(power / energy + 1 / (12 * 255**2))
+
+
 def loop_steps(clips: NDArray[np.uint8]) -> Array:
     """Mean change from frame to frame of loops (n, P, H, W, C), the last back to the first: (n, P)."""
     return _steps(clips, axis=1)
