@@ -49,6 +49,8 @@ class Style:
 
     ``anchored`` lists the axes on which position matters: ``y`` is measured up from the frame's
     bottom edge, ``x`` from its middle. ``fps`` is model frames per second; heights are in pixels.
+    ``aspect`` is the width that was seen over the height, where x is anchored: beyond it the edge goes
+    on; 0 where there is no such limit.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Style:
     max_height: int = 64
     alpha: bool = False
     emissive: bool = False
+    aspect: float = 0.0
     controls: tuple[Control, ...] = ()
     words: tuple[str, ...] = ()
     thumbnail: str = ""
@@ -231,6 +234,7 @@ def _style(raw: dict[str, Any]) -> Style:
         max_height=int(raw.get("max_height", raw.get("native_height", 64))),
         alpha=bool(raw.get("alpha", False)),
         emissive=bool(raw.get("emissive", False)),
+        aspect=float(raw.get("aspect", 0.0)),
         controls=tuple(_control(c) for c in raw.get("controls", ())),
         words=_texts(raw.get("words", ())),
         thumbnail=clean_text(raw.get("thumbnail", "")),
@@ -239,6 +243,8 @@ def _style(raw: dict[str, Any]) -> Style:
         raise ValueError(f"style {style.name}: anchored axes must be x or y, not {style.anchored}")
     if not 0 < style.fps <= 1000 or not 0 < style.native_height <= style.max_height <= 65536:
         raise ValueError(f"style {style.name}: fps or heights out of range")
+    if not 0 <= style.aspect <= 1000:
+        raise ValueError(f"style {style.name}: aspect out of range")
     return style
 
 

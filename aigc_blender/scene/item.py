@@ -52,9 +52,11 @@ def remove(group: Any) -> None:
         bpy.data.images.remove(image)
 
 
-def add_controls(group: Any, controls: tuple[Control, ...]) -> None:
-    """Give an item the controls that it lacks, at their defaults."""
-    for control in controls:
+def suit(group: Any, style: Style) -> None:
+    """Give an item the controls of a style that it lacks, at their defaults, and the shape of what the style has seen."""
+    if style.aspect:
+        group.aigc.width = max(1, round(group.aigc.height * style.aspect))
+    for control in style.controls:
         if control.name not in group:
             group[control.name] = control.default
         group.id_properties_ui(control.name).update(

@@ -44,7 +44,7 @@ class AIGC_PT_main(_Panel):
         _draw_place(body, group)
         if entry is not None:
             _draw_controls(body, group, entry)
-        _draw_frames(body, context, group)
+        _draw_frames(body, context, group, entry)
         _draw_generate(body, group)
 
 
@@ -184,11 +184,13 @@ def _draw_controls(layout: Any, group: Any, entry: catalog.Entry) -> None:
             column.prop(group, f'["{control.name}"]', text=catalog.title(control.name), slider=True)
 
 
-def _draw_frames(layout: Any, context: Any, group: Any) -> None:
+def _draw_frames(layout: Any, context: Any, group: Any, entry: catalog.Entry | None) -> None:
     settings = group.aigc
     column = layout.column(align=True)
     column.prop(settings, "width", text="Size X")
     column.prop(settings, "height", text="Y")
+    if entry and entry.style.aspect and settings.width > 1.02 * entry.style.aspect * settings.height + 1:
+        layout.label(text="Wider than the footage: its edges go on", icon="INFO")
     layout.prop(settings, "use_scene_range")
     if not settings.use_scene_range:
         column = layout.column(align=True)

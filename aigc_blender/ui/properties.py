@@ -34,7 +34,7 @@ def _get_style(settings: Any) -> int:
 def _set_style(settings: Any, index: int) -> None:
     chosen = catalog.entries[index]
     settings.style_name, settings.model = chosen.style.name, chosen.model.digest
-    item.add_controls(settings.id_data, chosen.style.controls)
+    item.suit(settings.id_data, chosen.style)
 
 
 class AIGC_PG_item(bpy.types.PropertyGroup):

@@ -19,9 +19,23 @@ def new_item(first: int = 1, last: int = 10) -> tuple[Any, Any]:
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = first, last
     group = item.new("fire")
-    item.add_controls(group, kit.FIRE.controls)
+    item.suit(group, kit.FIRE)
     group.aigc.use_loop = False
     return scene, group
+
+
+@kit.in_blender
+def test_what_was_seen_in_one_shape_is_drawn_in_it(tmp_path: Path) -> None:  # noqa: ARG001
+    from dataclasses import replace
+
+    from aigc_blender.scene import item
+
+    _, group = new_item()
+    width, height = group.aigc.width, group.aigc.height
+    item.suit(group, kit.FIRE)
+    assert group.aigc.width == width  # fire is as wide as one likes
+    item.suit(group, replace(kit.FIRE, anchored=("x", "y"), aspect=0.75))
+    assert (group.aigc.width, group.aigc.height) == (round(height * 0.75), height)
 
 
 @kit.in_blender
@@ -138,7 +152,7 @@ def test_an_item_survives_saving_and_appending_whole(tmp_path: Path) -> None:
     from aigc_blender.scene import compat, images, item, shader
 
     group = kit.shown_item(tmp_path / "aigc", {1: kit.picture((1, 0, 0, 1))}, seed=5)
-    item.add_controls(group, kit.FIRE.controls)
+    item.suit(group, kit.FIRE)
     group.keyframe_insert('["height"]', frame=1)
     identity = group.aigc.uuid
     blend = str(tmp_path / "shot.blend")

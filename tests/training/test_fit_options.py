@@ -54,6 +54,8 @@ def test_a_fixed_cameras_scenery_begins_as_what_it_always_saw(film: Path) -> Non
     assert scenery[2:14, 2:18].mean() > scenery[18:, 22:].mean() + 0.8
     assert fit(film, "b.safetensors", "--steps", "1", anchored="y") == 0
     assert load_model(film.parent / "b.safetensors").architecture.scenery == (0, 0)
+    shapes = [load_model(film.parent / name).card.styles[0].aspect for name in ("a.safetensors", "b.safetensors")]
+    assert shapes == [40 / 32, 0]  # how wide it is matters where x is anchored
 
 
 @pytest.mark.slow

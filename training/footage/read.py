@@ -170,6 +170,7 @@ def _read_style(
         max_height=max(clips.scales),
         alpha=clips.alpha,
         emissive=tag.emissive,
+        aspect=_aspect(clips) if "x" in clips.about["anchored"] else 0.0,
         controls=controls,
         words=tag.words or tuple(dict.fromkeys(re.findall("[a-z]{3,}", name))),
     )
@@ -306,6 +307,12 @@ def _findings(clips: Clips, frames: int) -> list[Finding]:
             finding = replace(finding, skipped=f"too short, no shot has {frames} frames")
         findings.append(finding)
     return findings
+
+
+def _aspect(clips: Clips) -> float:
+    """Width over height of the largest scale."""
+    tall, wide = clips.scales[max(clips.scales)].shape[2:4]
+    return round(wide / tall, 4)
 
 
 def _summary(name: str, clips: Clips, findings: Sequence[Finding], tag: StyleTag, wishes: Wishes) -> str:
