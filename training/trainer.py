@@ -39,6 +39,8 @@ class Config:
     objective: str = "relativistic"
     rate: float = 6e-4  # Adam's, falling to rate_end on a cosine over horizon_clips
     rate_end: float = 1.5e-4
+    beta: float = 0.9  # Adam's second, rising to beta_end likewise: a short memory early, when gradients grow by leaps
+    beta_end: float = 0.99
     gamma: float = 8.0  # of R1 + R2 for a clip of this shape in -1..1, falling to gamma_end likewise
     gamma_end: float = 0.6
     penalty_every: int = 2  # steps; the penalty is scaled up in turn
@@ -83,8 +85,8 @@ class Trainer:
         for layer in first:
             layer.requires_grad_(requires_grad=False)
         self.learning = [p for p in self.discriminator.parameters() if p.requires_grad]
-        self.generator_optimiser = torch.optim.Adam(self.generator.parameters(), config.rate, betas=(0.0, 0.99))
-        self.discriminator_optimiser = torch.optim.Adam(self.learning, config.rate, betas=(0.0, 0.99))
+        self.generator_optimiser = torch.optim.Adam(self.generator.parameters())
+        self.discriminator_optimiser = torch.optim.Adam(self.learning)
         self.steps = 0
         self.rate_factor = 1.0
 
@@ -137,7 +139,7 @@ class Trainer:
         if penalised:
             # Twice the mean over both halves: R1 + R2.
             penalty = 2 * gradient_penalty(pair_scores, pair_clips)
-            loss = loss + 0.5 * self._falling(config.gamma, config.gamma_end) * config.penalty_every * penalty
+            loss = loss + 0.5 * self._scheduled(config.gamma, config.gamma_end) * config.penalty_every * penalty
             parts["penalty"] = penalty
         losses = self._update(self.discriminator_optimiser, loss, parts)
 
@@ -232,19 +234,20 @@ class Trainer:
         optimiser.step()
         return dict(zip(parts, means, strict=True))
 
-    def _falling(self, start: float, end: float) -> float:
-        """From start to end on a cosine over the horizon."""
+    def _scheduled(self, start: float, end: float) -> float:
+        """From start to end, up or down, on a cosine over the horizon."""
         progress = min(self.clips / self.config.horizon_clips, 1.0)
         return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
 
     def _set_rates(self) -> None:
-        rate = self.rate_factor * self._falling(self.config.rate, self.config.rate_end)
+        rate = self.rate_factor * self._scheduled(self.config.rate, self.config.rate_end)
+        beta = self._scheduled(self.config.beta, self.config.beta_end)
         # After the steps alone, as many in which the generator gathers speed.
         alone = self.config.alone
         speed = min(max(self.steps - alone + 1, 0) / (alone + 1), 1.0)
         for optimiser, factor in ((self.generator_optimiser, speed), (self.discriminator_optimiser, 1.0)):
             for group in optimiser.param_groups:
-                group["lr"] = factor * rate
+                group["lr"], group["betas"] = factor * rate, (0.0, beta)
 
     @torch.no_grad()
     def _average(self) -> None:
