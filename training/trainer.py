@@ -26,6 +26,8 @@ from .distributed import ALONE, Team
 from .footage.clips import Batch, Footage, draw_batch
 from .objectives import OBJECTIVES, gradient_penalty
 
+LEAD_CLIPS = 200  # that the lead is averaged over
+
 
 @dataclass(frozen=True)
 class Config:
@@ -46,7 +48,9 @@ class Config:
     penalty_every: int = 2  # steps; the penalty is scaled up in turn
     horizon_clips: int = 40_000
     ema_half_life: float = 4_000  # clips, at most a tenth of the clips seen
-    augment: float = 0.0  # probability of each kind of augmentation, for little footage
+    augment: float = 0.0  # probability of each kind of augmentation at most, for little footage ...
+    augment_lead: float = 0.6  # ... rising while real clips win more pairs than this than they lose, and falling else
+    augment_clips: int = 10_000  # from probability 0 to 1
     freeze: int = 0  # first layers of the discriminator that stay as they were learned before (Mo et al. 2020)
     alone: int = 0  # steps of the discriminator alone, then as many in which the generator gathers speed
     seed: int = 0
@@ -87,6 +91,7 @@ class Trainer:
         self.learning = [p for p in self.discriminator.parameters() if p.requires_grad]
         self.generator_optimiser = torch.optim.Adam(self.generator.parameters())
         self.discriminator_optimiser = torch.optim.Adam(self.learning)
+        self.augment, self.lead = 0.0, 0.0  # probability now; how many more pairs real clips win than lose, of late
         self.steps = 0
         self.rate_factor = 1.0
 
@@ -119,8 +124,8 @@ class Trainer:
         seeds = torch.from_numpy(rng.integers(2**32, size=config.batch)[share]).to(self.device)
         instants, offset = draw_window(rng, self.generator.architecture, config.frames, stride)
         seen = None
-        if config.augment:
-            seen = draw_augmentation(rng, config.batch, config.size, config.augment, self.device)[share]
+        if self.augment:
+            seen = draw_augmentation(rng, config.batch, config.size, self.augment, self.device)[share]
 
         # 2. Generate what the real clips show.
         moves = self.steps >= config.alone
@@ -133,7 +138,8 @@ class Trainer:
         pair_scores = self._score(pair_clips, real, seen, pairs=True)
         real_scores, fake_scores = pair_scores.chunk(2)
         loss = self.objective.discriminator(real_scores, fake_scores)
-        parts = {"discriminator": loss, "margin": (real_scores - fake_scores).mean()}
+        ahead = real_scores - fake_scores
+        parts = {"discriminator": loss, "margin": ahead.mean(), "lead": ahead.sign().mean()}
 
         # 4. Update the discriminator.
         if penalised:
@@ -151,6 +157,8 @@ class Trainer:
             loss = self.objective.generator(real_scores, self._score(fake, real, seen))
             losses |= self._update(self.generator_optimiser, loss, {"generator": loss})
             _let_learn(self.learning, True)
+        self._adapt(losses["lead"])
+        losses |= {"lead": self.lead, "augment": self.augment}
         self.steps += 1
         self._average()
         return losses
@@ -188,6 +196,8 @@ class Trainer:
         return {
             "config": asdict(self.config),
             "steps": self.steps,
+            "augment": self.augment,
+            "lead": self.lead,
             "generator": self.generator.state_dict(),
             "average": self.average.state_dict(),
             "discriminator": self.discriminator.state_dict(),
@@ -198,6 +208,7 @@ class Trainer:
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from ``state()`` of a run with the same networks."""
         self.steps = int(state["steps"])
+        self.augment, self.lead = float(state.get("augment", 0.0)), float(state.get("lead", 0.0))
         for name in ("generator", "average", "discriminator", "generator_optimiser", "discriminator_optimiser"):
             getattr(self, name).load_state_dict(state[name])
 
@@ -238,6 +249,13 @@ class Trainer:
         """From start to end, up or down, on a cosine over the horizon."""
         progress = min(self.clips / self.config.horizon_clips, 1.0)
         return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
+
+    def _adapt(self, lead: float) -> None:
+        """More augmentation while the discriminator knows the footage too well (Karras et al. 2020)."""
+        batch = self.config.batch
+        self.lead += (lead - self.lead) * min(1.0, batch / LEAD_CLIPS)
+        step = math.copysign(batch / self.config.augment_clips, self.lead - self.config.augment_lead)
+        self.augment = min(max(self.augment + step, 0.0), self.config.augment)
 
     def _set_rates(self) -> None:
         rate = self.rate_factor * self._scheduled(self.config.rate, self.config.rate_end)

@@ -78,13 +78,15 @@ def test_a_step_moves_both_networks_and_the_average_lags() -> None:
 
 
 def test_an_interrupted_run_goes_on_to_the_bit(tmp_path: Path) -> None:
-    whole = trainer()
+    config = replace(CONFIG, augment=0.9, augment_lead=-1, augment_clips=40)  # augmentation is part of the state
+    whole = trainer(config)
     curve = [whole.step() for _ in range(6)]
-    first = trainer()
+    assert whole.augment > 0.4
+    first = trainer(config)
     for _ in range(3):
         first.step()
     save_state(tmp_path / "state.pt", first.state())
-    second = trainer(replace(CONFIG))
+    second = trainer(config)
     torch.manual_seed(12345)  # whatever happened to the global random state in between
     state = load_state(tmp_path / "state.pt")
     assert state is not None
@@ -92,6 +94,15 @@ def test_an_interrupted_run_goes_on_to_the_bit(tmp_path: Path) -> None:
     assert [second.step() for _ in range(3)] == curve[3:]
     for a, b in zip(whole.average.parameters(), second.average.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_augmentation_follows_how_far_the_discriminator_is_ahead() -> None:
+    run = trainer(replace(CONFIG, augment=0.3, augment_clips=40))
+    run.lead = 1.0
+    probabilities = [run.step()["augment"] for _ in range(5)]
+    assert probabilities == pytest.approx([0.1, 0.2, 0.3, 0.3, 0.3])
+    run.lead = -1.0
+    assert [run.step()["augment"] for _ in range(4)] == pytest.approx([0.2, 0.1, 0, 0])
 
 
 def test_not_a_number_stops_before_anything_is_updated() -> None:
