@@ -121,7 +121,7 @@ def test_what_cannot_be_compared_is_refused_with_a_remedy(tmp_path: Path, capsys
         (["--procedural", "--page", "page.pdf"], "must end in .html"),
         (["--procedural", "--i3d", str(tmp_path / "none")], "torch.jit.save"),
     ):
-        assert main(["evaluate", str(path), "--cache", str(tmp_path / "cache"), *arguments]) == 2
+        assert main(["evaluate", str(path), *arguments, "--cache", str(tmp_path / "cache")]) == 2
         assert remedy in capsys.readouterr().err
     assert not (tmp_path / "cache").exists()
 

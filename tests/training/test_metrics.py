@@ -18,6 +18,7 @@ from training.metrics.controls import MEASURES, rank_correlation, slopes
 from training.metrics.distances import (
     discrepancy,
     distance_kernel,
+    frechet,
     polynomial_kernel,
     score,
     sliced_wasserstein,
@@ -29,7 +30,15 @@ from training.metrics.features import (
     frame_features,
     load_network,
 )
-from training.metrics.motion import loop_steps, repeat, seam, spectral_signature, tile_steps
+from training.metrics.motion import (
+    loop_steps,
+    repeat,
+    seam,
+    spatial_power,
+    spectral_signature,
+    temporal_power,
+    tile_steps,
+)
 
 Array = NDArray[np.floating[Any]]
 
@@ -134,6 +143,37 @@ def test_sliced_wasserstein_sees_blur_and_colour() -> None:
     assert sliced_wasserstein(tinted, y) > 2 * floor
 
 
+def test_sliced_wasserstein_takes_sides_that_cannot_be_halved() -> None:
+    x, y = (np.random.default_rng(i).random((3, 45, 77, 4)).astype(np.float32) for i in range(2))
+    assert 0 < sliced_wasserstein(x, y) < sliced_wasserstein(x / 2, y)
+
+
+# Frechet distance
+
+
+def test_frechet_is_that_of_the_normal_distributions() -> None:
+    rng = np.random.default_rng(0)
+    root = rng.standard_normal((5, 5))
+    x, y = rng.standard_normal((20_000, 5)), rng.standard_normal((20_000, 5)) @ root + 1
+    # |1|^2 + |1 - (root' root)^(1/2)|^2 for covariances 1 and root' root, which commute
+    expected = 5 + ((1 - np.linalg.svd(root, compute_uv=False)) ** 2).sum()
+    assert frechet(x, y) == pytest.approx(expected, rel=0.02)
+    assert frechet(x, y) == pytest.approx(frechet(y, x))
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1.0, 1e4])
+def test_frechet_of_fewer_clips_than_features_is_zero_for_the_same_and_keeps_a_shift(unit: float) -> None:
+    x = unit * np.random.default_rng(0).standard_normal((12, 400)).astype(np.float32)
+    assert frechet(x, x) == pytest.approx(0, abs=1e-9 * 400 * unit**2)
+    assert frechet(x, x + np.float32(unit)) == pytest.approx(400 * unit**2, rel=1e-4)
+
+
+def test_frechet_falls_with_the_number_of_clips() -> None:
+    rng = np.random.default_rng(0)
+    few, more = (frechet(*rng.standard_normal((2, n, 50))) for n in (10, 1000))
+    assert few > 10 * more
+
+
 # Spectrum
 
 
@@ -160,6 +200,18 @@ def test_spectrum_has_motion_on_one_side_only() -> None:
     assert np.abs(rightward - leftward).max() > 20
     # Turned by half in space and in time a clip runs as it did.
     np.testing.assert_allclose(spectral_signature(waves(0, (2, 0))[::-1, ::-1, ::-1]), rightward, atol=1e-6)
+
+
+def test_power_stands_where_the_wave_is() -> None:
+    y, t = np.arange(32)[:, None], np.arange(24)[:, None, None, None]
+    wave = 128 + 100 * np.cos(2 * np.pi * (5 * y / 32 - 3 * t / 24))[..., 0]
+    clip = np.repeat(np.broadcast_to(wave[..., None, None], (24, 1, 32, 40, 1)), 4, axis=-1)[:, 0].astype(np.uint8)
+    space, time = spatial_power(clip[None])[0], temporal_power(clip[None])[0]
+    assert len(space) == 16
+    assert len(time) == 12
+    assert 1 + space.argmax() == 5
+    assert 1 + time.argmax() == 3
+    assert min(np.delete(space, [3, 4, 5]).max() - space.max(), np.delete(time, [1, 2, 3]).max() - time.max()) < -20
 
 
 # Seams and repeats

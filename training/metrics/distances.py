@@ -110,12 +110,14 @@ def frechet(x: Array, y: Array) -> float:
 
     |mean difference|^2 + trace(A + B - 2 (A B)^(1/2)) of covariances A and B (Heusel et al. 2017). With centred features
     X and Y, the trace of the root is the sum of the singular values of X Y^T, so that no root of a nearly singular matrix
-    is taken. Few clips make it greater: compare distances of sets of the same size only.
+    is taken; those of their triangular factors are the same. Few clips make it greater: compare distances of sets of the
+    same size only.
     """
     x, y = x.astype(np.float64), y.astype(np.float64)
     means = x.mean(0), y.mean(0)
     scaled = [(a - mean) / np.sqrt(max(1, len(a) - 1)) for a, mean in zip((x, y), means, strict=True)]
-    shared = np.linalg.svd(scaled[0] @ scaled[1].T, compute_uv=False).sum()
+    factors = [np.linalg.qr(a, mode="r") for a in scaled]
+    shared = np.linalg.svd(factors[0] @ factors[1].T, compute_uv=False).sum()
     return max(0.0, float(((means[0] - means[1]) ** 2).sum() + sum((a**2).sum() for a in scaled) - 2 * shared))
 
 
@@ -152,7 +154,7 @@ def _pyramid(x: Tensor) -> list[Tensor]:
     levels = []
     while min(x.shape[2:]) >= 2 * SMALLEST:
         small = functional.avg_pool2d(x, 2)
-        levels.append(x - functional.interpolate(small, scale_factor=2, mode="bilinear", align_corners=False))
+        levels.append(x - functional.interpolate(small, x.shape[2:], mode="bilinear", align_corners=False))
         x = small
     return [*levels, x]
 

@@ -30,7 +30,7 @@ def mosaic(clips: Pixels, columns: int) -> Pixels:
     return _gaps_filled(np.concatenate(rows, axis=1), clips.shape[2], clips.shape[3])
 
 
-def sheet(rows: Sequence[Pixels]) -> Pixels:
+def sheet(rows: Sequence[Pixels] | Pixels) -> Pixels:
     """Rows of as many frames (n, H, W, 4) as one picture (H', W', 3)."""
     return mosaic(np.concatenate(rows)[:, None], len(rows[0]))[0]
 
