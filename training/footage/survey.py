@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 
@@ -22,7 +22,7 @@ from .video import Timed, VideoInfo, video_info
 STRETCHES = 5
 LENGTH = 48  # frames of a stretch
 SMALL = 96  # pixels of the shorter side
-UNEVEN = 0.75  # frames by which times may be off a constant rate
+UNEVEN = 0.5  # frames by which a time may be off a constant rate, and an interval off the mean one
 STATED = 0.01  # by which the rate measured may be off the one that a file states
 LONGEST_GAP = 1.0  # seconds without a frame before the clock starts anew
 HELD_RATIO = 5.0  # how much more than held frames others change
@@ -61,21 +61,23 @@ def survey(source: Source, crop: CropChoice, size: int, frames: tuple[int, int] 
         FootageError: it has no frames, cannot be read, or the crop lies outside.
     """
     info = video_info(source.files[0]) if source.is_video else VideoInfo(None, None)
-    stretches = [list(stretch) for stretch in _stretches(source, info, frames)]
-    stretches = [s for s in stretches if s]
-    if not stretches:
+    stretches = _readable(_stretches(source, info, frames))
+    first = next(read_frames(source), None)
+    if first is None or not stretches:
         raise FootageError(f"{source.name}: has no frames.")
-    first = next(read_frames(source, frames[0] if frames else 0)).frame
     fps, uneven = _rate(info, [[t.time for t in s] for s in stretches])
-    films = _split([np.stack([_reduced(t.frame) for t in s]) for s in stretches])
-    box = _box(source, films, first, crop, size)
+    films = [np.stack([_reduced(t.frame) for t in s]) for s in stretches]
+    # Held frames go first: next to them, every change looks like a cut.
+    held, kept = (0.0, 1.0) if uneven else _holding(films)
+    box = _box(source, _split([_without_held(f, held) for f in films]), first.frame, crop, size)
     rows, columns = box.pixels(*films[0].shape[1:3])
     films = [f[:, rows, columns] for f in films]
-    held, kept = (0.0, 1.0) if uneven else _holding([_changes(f) for f in films])
     if held:
-        films = [f[np.concatenate([[True], _changes(f) >= held])] for f in films]
+        held, kept = _holding(films)
+    films = _split([_without_held(f, held) for f in films])
     motion = float(activity(films).mean())
-    return Survey(first.shape[0], first.shape[1], fps and fps * kept, uneven, held, box, anchored_axes(films), motion)
+    height, width = first.frame.shape[:2]
+    return Survey(height, width, fps and fps * kept, uneven, held, box, anchored_axes(films), motion)
 
 
 def even_frames(frames: Iterator[Timed], fps: float) -> Iterator[Frame]:
@@ -114,6 +116,28 @@ def _split(films: Sequence[Film]) -> list[Film]:
     return [film[first:last] for film in films for first, last in find_shots(film)]
 
 
+def _readable(stretches: Iterable[Iterator[Timed]]) -> list[list[Timed]]:
+    """What can be read of each stretch, without those of which nothing can.
+
+    Raises:
+        FootageError: nothing can be read at all, and why.
+    """
+    runs: list[list[Timed]] = []
+    fault = None
+    for stretch in stretches:
+        run: list[Timed] = []
+        try:
+            for timed in stretch:
+                run.append(timed)  # noqa: PERF402
+        except FootageError as error:
+            fault = error
+        if run:
+            runs.append(run)
+    if fault and not runs:
+        raise fault
+    return runs
+
+
 def _reduced(frame: Frame) -> Frame:
     """Decoders that cannot scale leave it to us."""
     height, width = frame.shape[:2]
@@ -132,7 +156,8 @@ def _rate(info: VideoInfo, stretches: Sequence[Sequence[float | None]]) -> tuple
         return info.rate, False
     paces = [(r[-1] - r[0]) / (len(r) - 1) for r in runs]
     off = max(float(np.abs(r - r[0] - np.arange(len(r)) * p).max() / p) for r, p in zip(runs, paces, strict=True))
-    if off > UNEVEN or max(paces) > min(paces) * (1 + UNEVEN):
+    jump = max(float(np.abs(np.diff(r) - p).max() / p) for r, p in zip(runs, paces, strict=True))
+    if max(off, jump) > UNEVEN or max(paces) > min(paces) * (1 + UNEVEN):
         return round(1 / typical, 3), True
     measured = 1 / float(np.mean(paces))
     stated = info.rate is not None and abs(measured / info.rate - 1) <= STATED
@@ -160,11 +185,16 @@ def _changes(film: Film) -> NDArray[np.float64]:
     return np.array([np.abs(b.astype(int) - a).mean() for a, b in pairwise(film)])
 
 
-def _holding(stretches: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
+def _without_held(film: Film, held: float) -> Film:
+    return film[np.concatenate([[True], _changes(film) >= held])]
+
+
+def _holding(films: Sequence[Film]) -> tuple[float, float]:
     """The change below which a frame is held, and the share of frames that are not; (0, 1) where none are.
 
     Held are those of two well-separated kinds of changes that come in a pattern of a few frames.
     """
+    stretches = [_changes(film) for film in films]
     changes = np.sort(np.concatenate(stretches)) + 0.01
     if len(changes) < 3 * max(PATTERN):
         return 0.0, 1.0

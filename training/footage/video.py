@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,8 @@ def read_video(path: Path, start: float = 0.0, shorter: int | None = None) -> It
         stream.thread_type = "AUTO"
         container = stream.container
         if start > 0:
-            container.seek(int(start / stream.time_base) + (stream.start_time or 0), stream=stream)
+            with suppress(av.FFmpegError):  # Some files can only be read from their beginning.
+                container.seek(int(start / stream.time_base) + (stream.start_time or 0), stream=stream)
         origin = float((stream.start_time or 0) * stream.time_base)
         turn: Callable[[Frame], Frame] | None = None
         for decoded in _filtered(_decoded(stream), stream):

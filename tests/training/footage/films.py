@@ -26,14 +26,13 @@ def waves(frames: int, height: int = 48, width: int = 64) -> Film:
 def ripples(frames: int, height: int = 64, width: int = 96, seed: int = 0, cell: int = 4, pace: float = 0.3) -> Film:
     """A stationary texture that forgets itself within a few frames; (F, H, W, 4), grey and opaque."""
     rng = np.random.default_rng(seed)
-    field = rng.standard_normal((frames, height // cell + 2, width // cell + 2))
+    waves = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))
+    smooth = np.exp(-((4 * cell * waves) ** 2) / 2)
+    field = rng.standard_normal((frames, height, width), np.float32)
     for i in range(1, frames):
         field[i] = (1 - pace) * field[i - 1] + np.sqrt(1 - (1 - pace) ** 2) * field[i]
-    fine = field.repeat(cell, 1).repeat(cell, 2)
-    for axis in (1, 2):
-        fine = sum(np.roll(fine, s, axis) for s in range(cell)) / cell
-    grey = np.clip(128 + 60 * fine[:, cell : cell + height, cell : cell + width], 0, 255)
-    return opaque(grey)
+    film = np.fft.ifft2(np.fft.fft2(field) * smooth).real / np.sqrt((smooth**2).mean())
+    return opaque(np.clip(128 + 40 * film, 0, 255))
 
 
 def opaque(grey: NDArray[Any]) -> Film:

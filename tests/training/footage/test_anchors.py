@@ -20,7 +20,7 @@ def shaded(film: Film, across: float = 0, down: float = 0) -> Film:
     return opaque((film[..., 0] * light / (1 + abs(across) + abs(down))).clip(0, 255))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("cell", [3, 8])
 def test_a_stationary_texture_is_anchored_nowhere(seed: int, cell: int) -> None:
     assert anchored_axes([ripples(150, 64, 96, seed=seed, cell=cell)]) == ()
@@ -65,6 +65,6 @@ def test_stills_and_single_frames_are_anchored_nowhere() -> None:
 def test_the_projects_own_elements_come_out_as_their_cards_say(name: str) -> None:
     element = ELEMENTS[name]
     generator = torch.Generator().manual_seed(1)
-    film = element.render(torch.rand(5, len(element.controls), generator=generator), 60, 48, 5, "cpu").numpy()
+    film = element.render(torch.rand(3, len(element.controls), generator=generator), 60, 48, 5, "cpu").numpy()
     votes = [anchored_axes([clip]) for clip in film]
     assert tuple(a for a in ("x", "y") if sum(a in v for v in votes) * 2 >= len(votes)) == element.anchored

@@ -110,6 +110,6 @@ def test_transparent_pictures_and_darkness_have_no_bars() -> None:
 def test_a_box_grows_within_its_bounds() -> None:
     small = Box(0.9, 0.0, 1.0, 0.1).at_least(0.5, 0.4, Box(0.0, 0.2, 1.0, 1.0))
     assert (small.right - small.left, small.bottom - small.top) == pytest.approx((0.4, 0.5))
-    assert 0 <= small.left
+    assert small.left >= 0
     assert small.right <= 1
     assert small.top >= 0.2

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Folders as people keep them: odd names, links in circles, files that come and go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training.footage.films import waves, write_picture, write_video
+from training.errors import FootageError
+from training.footage.read import read_footage
+from training.footage.sources import find_sources, read_frames
+
+
+def test_links_in_circles_do_not_hang(tmp_path: Path) -> None:
+    film = write_video(tmp_path / "a.mkv", waves(3))
+    (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "self.mkv").symlink_to(tmp_path / "self.mkv")
+    (tmp_path / "gone.mkv").symlink_to(tmp_path / "nowhere.mkv")
+    sources, faults = find_sources([tmp_path])
+    assert [s.files for s in sources] == [(film,)]
+    assert faults == []
+    _, faults = find_sources([tmp_path / "self.mkv"])
+    assert len(faults) == 1
+
+
+@pytest.mark.parametrize("name", ["Feuer groß 01.mkv", "火 1.mkv", " blank .mkv", "a;b'c\".mkv", "%04d.mkv"])
+def test_names_are_only_names(tmp_path: Path, name: str) -> None:
+    film = write_video(tmp_path / "plain.mkv", waves(3)).rename(tmp_path / name)
+    ((source,), _) = find_sources([tmp_path])
+    assert source.name == name
+    assert len(list(read_frames(source))) == 3
+    assert source.files == (film,)
+
+
+def test_a_film_that_vanishes_is_named_and_left_out(tmp_path: Path) -> None:
+    stays = write_video(tmp_path / "stays.mkv", waves(20))
+    goes = write_video(tmp_path / "goes.mkv", waves(20))
+    lines: list[str] = []
+
+    def report(line: str) -> None:
+        lines.append(line)
+        goes.unlink(missing_ok=True)  # in the middle of reading: the first film reported is missing
+
+    material = read_footage(
+        [tmp_path / "missing.mkv", stays, goes], tmp_path / "cache", size=32, frames=9, style="a", report=report
+    )
+    assert [f.name for f in material.films if not f.skipped] == ["stays.mkv"]
+    assert len([line for line in lines if line.startswith("goes.mkv: ")]) == 1
+
+
+def test_pictures_that_stop_being_readable_end_a_film(tmp_path: Path) -> None:
+    for number, picture in enumerate(waves(30)):
+        write_picture(tmp_path / f"a{number:02d}.png", picture.astype(np.float32) / 255, "uint8")
+    (tmp_path / "a20.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 100)
+    lines: list[str] = []
+    (film,) = read_footage([tmp_path], tmp_path / "cache", size=32, frames=9, crop="none", report=lines.append).films
+    assert film.frames == 20
+    assert [line for line in lines if "a20.png" in line and "first 20 frames" in line]
+
+
+def test_one_frame_is_no_film(tmp_path: Path) -> None:
+    write_video(tmp_path / "one.mkv", waves(1))
+    lines: list[str] = []
+    with pytest.raises(FootageError, match="long enough"):
+        read_footage([tmp_path], tmp_path / "cache", size=32, frames=9, report=lines.append)
+    assert len([line for line in lines if line.startswith("one.mkv: too short")]) == 1
