@@ -190,7 +190,7 @@ def test_the_processes_agree_and_the_leader_alone_speaks(two: Done) -> None:
 def test_a_signal_to_one_process_stops_all_after_the_same_step(two: Done) -> None:
     for rank in range(2):
         assert json.loads((two.folder / f"said by {rank}.json").read_text())["finished"] is False
-    state = load_state(folder_of_run(two.folder / "stopped") / "state.pt")
+    state = load_state(folder_of_run(two.folder / "stopped") / "states")
     assert state is not None
     assert state["steps"] == max(curve(two.folder / "stopped")), "the step in hand was finished and saved"
 
@@ -200,4 +200,4 @@ def test_the_death_of_one_process_ends_the_others_with_a_sentence(two: Done) -> 
     assert two.code == 1
     assert "Process 0 of 2 ends because another one has ended" in two.errors
     assert str(ROOT / "training") not in two.errors, "the only traceback is the launcher's own"
-    assert load_state(folder_of_run(two.folder / "killed") / "state.pt") is not None, "what was saved before is intact"
+    assert load_state(folder_of_run(two.folder / "killed") / "states") is not None, "what was saved before is intact"

@@ -4,12 +4,8 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,23 +22,16 @@ from tests.models import tiny_model
 from training.__main__ import main
 from training.errors import RunFailedError, TrainingError
 from training.export import Label
-from training.fit import Intervals, Limits, fit
+from training.fit import Limits, fit
 from training.footage.clips import Footage
+from training.monitor import Intervals
 from training.objectives import OBJECTIVES
-from training.state import load_state, previous, save_state
+from training.state import load_state, save_state, state_files
 from training.trainer import Config
 from training.warm import warm_network
 
-ROOT = Path(__file__).parents[2]
 SMALL = Config(size=32, frames=3, batch=2, alone=1)
-STEPS = 10
-# Runs the small configuration without end, logs and saves at every step.
-CHILD = """
-import sys
-from pathlib import Path
-from tests.training.test_fit import run
-sys.exit(0 if run(Path(sys.argv[1]), steps=10**6) else 130)
-"""
+STEPS = 6
 
 
 def waves(name: str = "waves", seed: int = 0, frames: int = 12) -> Footage:
@@ -63,8 +52,7 @@ def run(folder: Path, steps: int = STEPS, config: Config = SMALL, **options: Any
         out=folder / "out.safetensors",
         label=Label("Waves"),
         device=torch.device("cpu"),
-        intervals=Intervals(log=1, sheet=10**6, save_minutes=0),
-        **options,
+        **{"intervals": Intervals(log=1, sheet=0, save_minutes=0), **options},
     )
 
 
@@ -72,10 +60,21 @@ def folder_of_run(folder: Path) -> Path:
     return folder / "out.safetensors.run"
 
 
+def states_of_run(folder: Path) -> list[Path]:
+    """Of a run's folder, the newest first."""
+    return state_files(folder_of_run(folder) / "states")
+
+
+def newest_state(folder: Path) -> dict[str, Any]:
+    state = load_state(folder_of_run(folder) / "states")
+    assert state is not None
+    return state
+
+
 def curve(folder: Path) -> dict[int, dict[str, float]]:
     """Losses by step."""
     lines = (folder_of_run(folder) / "events.jsonl").read_text().splitlines()
-    events = [json.loads(line) for line in lines]
+    events = [event for event in map(json.loads, lines) if "discriminator" in event]
     assert [e["step"] for e in events] == sorted({e["step"] for e in events}), "each step once"
     return {e.pop("step"): {name: value for name, value in e.items() if name != "seconds"} for e in events}
 
@@ -110,28 +109,6 @@ def assert_same_run(folder: Path, other: Path) -> None:
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
 
 
-def child(folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-
-
-def lines_of_events(folder: Path) -> int:
-    path = folder_of_run(folder) / "events.jsonl"
-    return path.read_text().count("\n") if path.is_file() else 0
-
-
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    while not condition():
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.01)
-
-
 def test_a_run_logs_every_step_and_its_model_draws(undisturbed: Path) -> None:
     losses = curve(undisturbed)
     assert list(losses) == list(range(1, STEPS + 1))
@@ -146,101 +123,46 @@ def test_a_run_logs_every_step_and_its_model_draws(undisturbed: Path) -> None:
     assert frame[..., :3].std() > 0
 
 
-@pytest.mark.slow
-def test_killed_at_any_moment_the_run_goes_on_as_if_it_had_not_been(folder: Path) -> None:
-    for delay in (0.0, 0.03):  # in a step, in saving
-        process = child(folder)
-        seen = lines_of_events(folder)
-        wait_for(lambda seen=seen: lines_of_events(folder) > seen, process)  # type: ignore[misc]
-        time.sleep(delay)
-        process.kill()
-        output, _ = process.communicate()
-        assert process.returncode == -signal.SIGKILL, output
-    steps = lines_of_events(folder) + 2
-    assert run(folder, steps)
-    assert_same_run(folder, undisturbed_run(folder, steps))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_by_a_signal_the_run_saves_exits_130_and_goes_on(number: signal.Signals, folder: Path) -> None:
-    process = child(folder)
-    wait_for(lambda: lines_of_events(folder) > 1, process)
-    process.send_signal(number)
-    output, _ = process.communicate()
-    assert process.returncode == 130, output
-    assert "Traceback" not in output
-    done = lines_of_events(folder)
-    state = load_state(folder_of_run(folder) / "state.pt")
-    assert state is not None
-    assert state["steps"] == done, "the step in hand was finished and saved"
-    assert load_model(folder / "out.safetensors").card.training["steps"] == done
-    assert run(folder, done + 2)
-    assert_same_run(folder, undisturbed_run(folder, done + 2))
-
-
 def test_signals_are_as_before_after_a_run(undisturbed: Path) -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert curve(undisturbed)
 
 
+@pytest.fixture(scope="module")
+def half_done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("half")
+    tiny_model(path)
+    assert run(path, STEPS // 2)
+    return path
+
+
 @pytest.fixture
-def half(folder: Path) -> Path:
+def half(half_done: Path, tmp_path: Path) -> Path:
     """The folder of a run that has done half of its steps."""
-    assert run(folder, STEPS // 2)
-    return folder
+    return shutil.copytree(half_done, tmp_path, dirs_exist_ok=True)
 
 
-@pytest.mark.parametrize("left", [0, 100, -1000])
-def test_a_truncated_state_falls_back_to_the_one_before(left: int, undisturbed: Path, half: Path) -> None:
-    state = folder_of_run(half) / "state.pt"
-    state.write_bytes(state.read_bytes()[:left])
+@pytest.mark.parametrize("damage", ["cut to nothing", "cut", "a wrong bit"])
+def test_a_damaged_state_falls_back_to_the_one_before(damage: str, undisturbed: Path, half: Path) -> None:
+    newest, *others = states_of_run(half)
+    data = bytearray(newest.read_bytes())
+    data[len(data) // 2] ^= 1
+    newest.write_bytes({"cut to nothing": b"", "cut": bytes(data[:-100]), "a wrong bit": bytes(data)}[damage])
     lines: list[str] = []
     assert run(half, report=lines.append)
-    assert len(lines) == 1
-    assert "state.pt: damaged" in lines[0]
+    assert lines == [f"{newest}: damaged; it is not used."]
     assert_same_run(half, undisturbed)
+    assert len(states_of_run(half)) == len(others) + 1 == 3
 
 
-def test_a_kill_between_the_two_renames_loses_nothing(undisturbed: Path, half: Path) -> None:
-    state = folder_of_run(half) / "state.pt"
-    state.replace(previous(state))
-    assert run(half)
-    assert_same_run(half, undisturbed)
-
-
-def test_two_damaged_states_are_an_error_and_stay_where_they_are(half: Path) -> None:
-    state = folder_of_run(half) / "state.pt"
-    for path in (state, previous(state)):
+def test_damaged_states_alone_are_an_error_and_stay_where_they_are(half: Path) -> None:
+    for path in states_of_run(half):
         path.write_bytes(b"PK\x03\x04 no state")
+    before = states_of_run(half)
     with pytest.raises(TrainingError, match="damaged"):
         run(half)
-    assert state.read_bytes() == b"PK\x03\x04 no state"
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
-def test_a_full_disk_leaves_the_states_as_they_were(undisturbed: Path, half: Path) -> None:
-    state = folder_of_run(half) / "state.pt"
-    before = state.read_bytes(), previous(state).read_bytes()
-    (folder_of_run(half) / "state.pt.tmp").symlink_to("/dev/full")
-    with pytest.raises(RunFailedError, match="No space left"):
-        run(half)
-    assert (state.read_bytes(), previous(state).read_bytes()) == before
-    assert run(half), "the link is gone: there is space again"
-    assert_same_run(half, undisturbed)
-
-
-def test_states_hold_what_was_saved(tmp_path: Path) -> None:
-    path = tmp_path / "state.pt"
-    assert load_state(path) is None
-    for step in range(3):
-        save_state(path, {"steps": step, "weights": torch.full((3,), step / 7)})
-    newest, before = load_state(path), load_state(previous(path))
-    assert newest is not None
-    assert before is not None
-    assert (newest["steps"], before["steps"]) == (2, 1)
-    assert torch.equal(newest["weights"], torch.full((3,), 2 / 7))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["state.pt", "state.pt.previous"]
+    assert states_of_run(half) == before
+    assert before[0].read_bytes() == b"PK\x03\x04 no state"
 
 
 @pytest.mark.parametrize(
@@ -254,10 +176,28 @@ def test_states_hold_what_was_saved(tmp_path: Path) -> None:
     ],
 )
 def test_another_run_is_refused_by_the_name_of_what_differs(change: dict[str, Any], field: str, half: Path) -> None:
-    before = (folder_of_run(half) / "state.pt").read_bytes()
+    before = states_of_run(half)
     with pytest.raises(TrainingError, match=field):
         run(half, **change)
-    assert (folder_of_run(half) / "state.pt").read_bytes() == before
+    assert states_of_run(half) == before
+
+
+@pytest.mark.parametrize("lost", ["rollbacks", "average", "generator_optimiser", "steps", "run", "beta"])
+def test_a_state_of_another_version_is_refused_whole(lost: str, half: Path) -> None:
+    state = newest_state(half)
+    del next(part for part in (state, state["run"], state["config"]) if lost in part)[lost]
+    save_state(folder_of_run(half) / "states", state)
+    before = states_of_run(half), curve(half), (half / "out.safetensors").read_bytes()
+    with pytest.raises(TrainingError, match="another version"):
+        run(half)
+    assert (states_of_run(half), curve(half), (half / "out.safetensors").read_bytes()) == before
+
+
+def test_a_run_of_the_first_version_is_refused(folder: Path) -> None:
+    folder_of_run(folder).mkdir()
+    (folder_of_run(folder) / "state.pt").write_bytes(b"as it was then")
+    with pytest.raises(TrainingError, match="another version"):
+        run(folder)
 
 
 def test_a_run_may_become_longer(half: Path) -> None:
@@ -274,11 +214,12 @@ def test_losses_that_cease_to_be_numbers_go_back_to_the_last_state_at_half_the_r
         run(folder, config=wild, report=lines.append)
     assert len(lines) == 3
     assert all("half the rate" in line for line in lines)
-    state = load_state(folder_of_run(folder) / "state.pt")
-    assert state is not None
+    state = newest_state(folder)
+    assert state["run"]["rollbacks"] == 3, "kept for when the run is started again"
     for name in ("generator", "average", "discriminator"):
         assert all(torch.isfinite(tensor).all() for tensor in state[name].values())
-    assert not (folder / "out.safetensors").exists()
+    if (folder / "out.safetensors").exists():  # written with the first state of a step, if there was one
+        assert load_model(folder / "out.safetensors").card.training["steps"] == state["steps"]
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -293,9 +234,7 @@ def test_the_generator_rests_while_the_discriminator_is_alone(folder: Path) -> N
 
     def generator(steps: int) -> dict[str, torch.Tensor]:
         assert run(folder, steps, replace(SMALL, alone=3))
-        state = load_state(folder_of_run(folder) / "state.pt")
-        assert state is not None
-        weights: dict[str, torch.Tensor] = state["generator"]
+        weights: dict[str, torch.Tensor] = newest_state(folder)["generator"]
         return weights
 
     rested = generator(3)

@@ -33,7 +33,7 @@ def fit(film: Path, out: str, *options: str, anchored: str = "xy") -> int:
 
 
 def weights(film: Path, out: str, network: str = "discriminator") -> dict[str, torch.Tensor]:
-    state = load_state(film.parent / f"{out}.run" / "state.pt")
+    state = load_state(film.parent / f"{out}.run" / "states")
     assert state is not None
     found: dict[str, torch.Tensor] = state[network]
     return found

@@ -208,9 +208,10 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _discriminator(model: Path) -> dict[str, torch.Tensor] | None:
     """The weights of the discriminator in the run that made a model, where its state is still there."""
+    from ..run import states_folder
     from ..state import load_state
 
-    state = load_state(model.with_name(model.name + ".run") / "state.pt")
+    state = load_state(states_folder(model))
     return None if state is None else state["discriminator"]
 
 
