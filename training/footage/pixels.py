@@ -13,11 +13,6 @@ from ..errors import FootageError
 Frame = NDArray[np.uint8]
 
 
-def opaque(rgb: Frame) -> Frame:
-    """(H, W, 3) with alpha 255."""
-    return np.concatenate([rgb, np.full_like(rgb[..., :1], 255)], axis=2)
-
-
 def premultiplied(rgba: Frame) -> Frame:
     """(H, W, 4) with straight alpha, its colour multiplied by it."""
     alpha = rgba[..., 3:].astype(np.uint16)

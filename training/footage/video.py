@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FootageError
-from .pixels import Frame, opaque, premultiplied, unreadable
+from .pixels import Frame, premultiplied, unreadable
 
 FASTEST = 1000  # frames a second that a file may state
 HD_HEIGHT = 720  # from which colour that is not declared is BT.709's
@@ -164,9 +164,8 @@ def _pixels(frame: av.VideoFrame, shorter: int | None) -> Frame:
     if shorter and factor < 1:
         height, width = round(frame.height * factor), round(frame.width * factor)
         options |= {"height": height, "width": width, "interpolation": "AREA"}
-    if any(component.is_alpha for component in frame.format.components):
-        return premultiplied(frame.to_ndarray(format="rgba", **options))
-    return opaque(frame.to_ndarray(format="rgb24", **options))
+    rgba: Frame = frame.to_ndarray(format="rgba", **options)
+    return premultiplied(rgba) if any(c.is_alpha for c in frame.format.components) else rgba
 
 
 def _turn(frame: av.VideoFrame) -> Callable[[Frame], Frame]:

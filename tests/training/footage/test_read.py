@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from training.footage.read import read_footage, style_name
 from training.footage.sources import find_sources, read_frames
 from training.footage.store import LONGEST_CLIP
 
+ROOT = Path(__file__).parents[3]
 REAL = Path(__file__).parents[4] / "shared" / "footage"
 
 
@@ -203,15 +207,31 @@ def test_files_are_read_once_and_again_when_they_change(tmp_path: Path) -> None:
     assert (changed.scales[32][..., 2] == 99).all()
 
 
-def test_a_cache_that_was_left_unfinished_is_made_anew(tmp_path: Path) -> None:
-    path = video(tmp_path / "a.mkv", moving(30))
-    whole, _ = read(path, cache=tmp_path / "cache")
-    expected = np.array(whole.scales[32])
-    (index,) = (tmp_path / "cache").rglob("clips.json")
-    index.unlink()
-    (index.parent / "32.rgba").write_bytes(b"half")
-    again, _ = read(path, cache=tmp_path / "cache")
-    assert (again.scales[32] == expected).all()
+# Ends itself where the film does, its frames written but the cache not finished.
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+from training.footage.read import read_footage
+def report(line):
+    if "first 20 frames" in line:
+        os.kill(os.getpid(), signal.SIGKILL)
+read_footage([Path(sys.argv[1])], Path(sys.argv[2]), size=32, frames=9, report=report, crop="none", style="waves", anchored=())
+"""
+
+
+def test_a_killed_reader_leaves_a_cache_that_is_made_anew(tmp_path: Path) -> None:
+    place, cache = tmp_path / "waves", tmp_path / "cache"
+    place.mkdir()
+    for number, frame in enumerate(moving(30)):
+        picture(place / f"a{number:02d}.png", frame.astype(np.float32) / 255, "uint8")
+    (place / "a20.png").write_bytes(b"no picture")
+    child = subprocess.run([sys.executable, "-c", CHILD, str(place), str(cache)], cwd=ROOT, check=False)
+    assert child.returncode == -signal.SIGKILL
+    assert list(cache.rglob("*.rgba")), "it was killed in the middle"
+    footage, _ = read(place, cache=cache)
+    assert footage.scales[32].shape == (1, 20, 32, 40, 4)
+    assert np.abs(footage.scales[32][0, ..., :3].astype(int) - moving(20)).max() <= 1
+    assert not list(cache.rglob("*.part"))
 
 
 def test_a_cache_that_cannot_be_written_is_an_error_of_one_sentence(tmp_path: Path) -> None:
