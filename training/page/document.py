@@ -124,7 +124,7 @@ def _section(finding: Finding) -> str:
 def _side_by_side(finding: Finding) -> str:
     real, made = finding.reference.clips, finding.generated
     chosen = np.linspace(0, len(real) - 1, min(SHOWN, len(real))).round().astype(int)
-    columns = max(1, min(4, round(4 * real.shape[2] / real.shape[3])))
+    columns = len(chosen) // 2
     fps = finding.reference.style.fps
     figures = (
         _figure(video(mosaic(clips[chosen], columns), fps, words), f'<span class="key {kind}">{words}</span>')
