@@ -101,3 +101,66 @@ def test_the_penalty_is_the_squared_gradient_and_can_be_differentiated() -> None
             weight[0, 0] += s * step
         values.append(gradient_penalty(scores(clips), clips).item())
     assert gradient == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-2)
+
+
+def test_training_a_discriminator_reaches_the_value_that_is_known() -> None:
+    """Gradient descent finds -log 4 on equal densities, and -log 4 plus twice the Jensen-Shannon divergence on others."""
+    for classes in (([0.1, 0.2, 0.3, 0.4], [0.1, 0.2, 0.3, 0.4]), ([0.1, 0.2, 0.3, 0.4], [0.4, 0.1, 0.4, 0.1])):
+        p, q = (torch.tensor(c, dtype=torch.float64) for c in classes)
+        real, fake = (torch.repeat_interleave(torch.arange(4), (c * 10).round().long()) for c in (p, q))
+        table = torch.linspace(-1, 2, 4, dtype=torch.float64).requires_grad_()  # the scores of a discriminator
+        optimiser = torch.optim.Adam([table], 0.1)
+        for _ in range(300):
+            loss = OBJECTIVES["minimax"].discriminator(table[real], table[fake])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        mean = (p + q) / 2
+        divergence = ((p * torch.log(p / mean)).sum() + (q * torch.log(q / mean)).sum()).item() / 2
+        assert -loss.item() == pytest.approx(-math.log(4) + 2 * divergence, abs=1e-6)
+        torch.testing.assert_close(table.detach(), torch.log(p / q), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_a_generator_finds_the_mean_of_a_gaussian_and_stays(name: str) -> None:
+    """The game as it is trained, in one dimension: from a distance of 1.5 to the equilibrium, where scores are equal."""
+    draws = torch.Generator().manual_seed(0)
+    mean = torch.tensor(-0.5, requires_grad=True)
+    slope = torch.tensor(0.0, requires_grad=True)  # a discriminator of equal variances is linear at its best
+    objective = OBJECTIVES[name]
+    path = []
+    for _ in range(400):
+        real, noise = 1.0 + torch.randn(256, generator=draws), torch.randn(256, generator=draws)
+        clips = torch.cat([real, (mean + noise).detach()])[:, None].requires_grad_()
+        scores = slope * clips[:, 0]
+        loss = objective.discriminator(*scores.chunk(2)) + 0.5 * 2 * gradient_penalty(scores, clips)
+        (by_slope,) = torch.autograd.grad(loss, [slope])
+        loss = objective.generator(slope.detach() * real, slope.detach() * (mean + noise))
+        (by_mean,) = torch.autograd.grad(loss, [mean])
+        with torch.no_grad():
+            slope -= 0.1 * by_slope
+            mean -= 0.1 * by_mean
+        path.append(mean.item())
+    last = path[-100:]
+    assert sum(last) / 100 == pytest.approx(1.0, abs=0.1)
+    assert max(last) - min(last) < 0.3, "it does not circle"
+    assert abs(slope.item()) < 0.1
+
+
+def test_r1_and_r2_are_the_two_halves_of_a_batch() -> None:
+    """On real and fake clips at once, twice the mean is R1 + R2, each against finite differences of its own half."""
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(6, 5), torch.nn.Tanh(), torch.nn.Linear(5, 1))
+    network.double()
+    real, fake = torch.randn(2, 3, 2, 3, dtype=torch.float64)
+    both = torch.cat([real, fake]).requires_grad_()
+    penalty = 2 * gradient_penalty(network(both)[:, 0], both)
+
+    def by_differences(clips: Tensor) -> float:
+        nudges = 1e-5 * torch.eye(6, dtype=torch.float64).view(6, 1, 2, 3)
+        with torch.no_grad():
+            slopes = [(network(clips + n) - network(clips - n)) / 2e-5 for n in nudges]
+        return torch.stack(slopes).square().sum(0).mean().item()
+
+    assert by_differences(real) != pytest.approx(by_differences(fake), rel=0.01)
+    assert penalty.item() == pytest.approx(by_differences(real) + by_differences(fake), rel=1e-5)

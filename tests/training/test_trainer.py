@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,6 +114,37 @@ def test_not_a_number_stops_before_anything_is_updated() -> None:
     with pytest.raises(NotFiniteError):
         run.step()
     assert all(torch.equal(a, b) for a, b in zip(before, run.generator.parameters(), strict=True))
+
+
+def test_a_few_steps_give_what_they_gave_before() -> None:
+    """Losses and weights against the record; it notices a rate that is 1 % greater."""
+    from tests.training import golden  # it uses what is above
+
+    record = json.loads(golden.RECORD.read_text())
+    assert record.keys() == golden.configurations().keys()
+
+    def close(found: list[dict[str, float]], name: str) -> bool:
+        pairs = zip(found, record[name], strict=True)
+        return all(f == pytest.approx(r, rel=golden.TOLERANCE, abs=1e-6) for f, r in pairs)
+
+    for name, config in golden.configurations().items():
+        assert close(golden.measure(config), name), (
+            f"{name}: if the loop was changed on purpose, see tests/training/golden.py"
+        )
+    assert not close(golden.measure(replace(CONFIG, rate=1.01 * CONFIG.rate)), CONFIG.objective)
+
+
+def test_half_precision_stays_near_full_precision_and_weights_stay_full() -> None:
+    """bfloat16 has 8 bits: losses agree to a few hundredths while the curves are together."""
+    full, half = trainer(), trainer(replace(CONFIG, half=True))
+    for step in range(4):
+        expected, found = full.step(), half.step()
+        assert np.isfinite(list(found.values())).all()
+        for name, value in expected.items():
+            assert found[name] == pytest.approx(value, rel=0.1, abs=0.05), (step, name)
+    for network in (half.generator, half.average, half.discriminator):
+        assert all(p.dtype == torch.float32 for p in network.parameters())
+    assert not torch.equal(half.generator.style, full.generator.style)
 
 
 @pytest.mark.slow
