@@ -53,7 +53,11 @@ def _evaluate(model: Model, cache: Path) -> Report:
 def test_an_untrained_model_is_far_and_the_same_evaluation_gives_the_same_numbers(water: Path, cache: Path) -> None:
     model = load_model(water)
     report = _evaluate(model, cache)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
     assert report == _evaluate(model, cache)
+    assert torch.get_num_threads() == threads + 1
+    torch.set_num_threads(threads)
     scores = report.scores
     assert set(scores) == {
         "patches, frames",
