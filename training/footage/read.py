@@ -22,7 +22,7 @@ from .survey import Survey, survey
 from .tags import ClipTag, CropChoice, StyleTag, Tags, find_tags, tag_sources, tag_style
 
 RATE_TOLERANCE = 0.05  # between films of one style: 23.976 goes with 24 and with 25, 30 does not
-FORMAT = 2  # of the cache
+FORMAT = 3  # of the cache
 
 Report = Callable[[str], None]
 

@@ -112,7 +112,7 @@ def activity(stretches: Sequence[NDArray[np.uint8]]) -> Array:
     for stretch in stretches:
         frames = stretch.astype(np.float32).mean(axis=3)
         lag = min(LAG, len(frames) - 1)
-        for before, after in zip(frames[:-lag:2], frames[lag::2], strict=True) if lag else ():
+        for before, after in zip(frames[:-lag:4], frames[lag::4], strict=True) if lag else ():
             total += np.abs(_unexplained(before, after))
             count += 1
     return total / max(1, count)

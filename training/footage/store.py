@@ -120,7 +120,7 @@ def _write(
     factors = (1, 2) if any(f.large for f in films) else (1,)
     paths = {factor: folder / f"{height * factor}.rgba" for factor in factors}
     shots: list[tuple[int, int, Film]] = []
-    counts: dict[str, int] = {}
+    counts = []
     opaque, total, large = True, 0, 0
     files = {factor: path.open("wb") for factor, path in paths.items()}
     try:
@@ -130,7 +130,7 @@ def _write(
             found = [(a + total, b + total, film) for a, b in finder.shots() if b - a >= frames]
             total += finder.count
             large = total if film.large else large
-            counts[film.digest] = finder.count
+            counts.append(finder.count)
             if not found:
                 report(f"{film.source.name}: too short, no shot has {frames} frames; skipped.")
                 continue
@@ -155,11 +155,11 @@ def _write(
         _keep(path, chosen, length, shape)
         scales[height * factor] = (len(chosen), length, *shape)
     kept = []
-    for film in films:
+    for film, count in zip(films, counts, strict=True):
         own = [i for i, (_, f) in enumerate(clips) if f is film]
         if own:
             start = str(film.source.files[0])
-            kept.append(Kept(film.source.name, start, film.digest, own[0], len(own), counts[film.digest]))
+            kept.append(Kept(film.source.name, start, film.digest, own[0], len(own), count))
     return {
         "fps": films[0].fps,
         "alpha": not opaque,
