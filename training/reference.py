@@ -302,7 +302,8 @@ def _controls(footage: Footage, style: Style, chosen: NDArray[np.int64]) -> tupl
 def _notes(clips: Clips, stretches: int, files: Sequence[File]) -> tuple[str, ...]:
     roles = [file.role for file in files]
     compared = sum(role == (HELD_OUT if HELD_OUT in roles else role) for role in roles)
-    origin = f"{stretches} stretches of {compared} films" if compared > 1 else f"{stretches} stretches of one film"
+    shots = "one stretch" if stretches == 1 else f"{stretches} stretches"
+    origin = f"{shots} of {'one film' if compared == 1 else f'{compared} films'}"
     notes = [f"{len(clips)} clips of {clips.shape[1]} frames, cut from {origin}."]
     if len(clips) > stretches:
         notes.append("Halves of one shot are not independent: real against real comes out too near, ratios too great.")

@@ -31,7 +31,7 @@ CPU = torch.device("cpu")
 def water(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model whose caustics have the project's controls."""
     torch.manual_seed(0)
-    style = replace(STYLES[1], controls=ELEMENTS["caustics"].controls, native_height=32, max_height=64)
+    style = replace(STYLES[1], controls=ELEMENTS["caustics"].controls, native_height=32, max_height=32)
     card = Card(name="Water", styles=(style,), architecture={}, rights=Rights("made by the tests"))
     network = Generator(replace(TINY, styles=1, controls=len(ELEMENTS["caustics"].controls)))
     path = tmp_path_factory.mktemp("model") / "water.safetensors"

@@ -154,7 +154,8 @@ def test_sliced_wasserstein_takes_sides_that_cannot_be_halved() -> None:
 def test_frechet_is_that_of_the_normal_distributions() -> None:
     rng = np.random.default_rng(0)
     root = rng.standard_normal((5, 5))
-    x, y = rng.standard_normal((20_000, 5)), rng.standard_normal((20_000, 5)) @ root + 1
+    x: Array = rng.standard_normal((20_000, 5))
+    y: Array = rng.standard_normal((20_000, 5)) @ root + 1.0
     # |1|^2 + |1 - (root' root)^(1/2)|^2 for covariances 1 and root' root, which commute
     expected = 5 + ((1 - np.linalg.svd(root, compute_uv=False)) ** 2).sum()
     assert frechet(x, y) == pytest.approx(expected, rel=0.02)

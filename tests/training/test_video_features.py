@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.metrics.comparison import compare
@@ -53,7 +54,7 @@ def saved(module: nn.Module, folder: Path) -> Path:
     return path
 
 
-def clips(seed: int, count: int = 8) -> np.ndarray:
+def clips(seed: int, count: int = 8) -> NDArray[np.uint8]:
     rng = np.random.default_rng(seed)
     base = rng.integers(60, 180, (count, 1, 32, 48, 4))
     return np.clip(base + 4 * rng.standard_normal((count, 20, 1, 1, 4)).cumsum(1), 0, 255).astype(np.uint8)
@@ -72,7 +73,7 @@ def test_both_conventions_see_the_same(tmp_path: Path) -> None:
 
 def test_the_frechet_video_distance_sees_a_difference_and_stands_beside_its_floor(tmp_path: Path) -> None:
     network = load_video_network(saved(Plain(), tmp_path), CPU)
-    real, like, dark = clips(0, 4), clips(1, 4), clips(1, 4) // 2
+    real, like, dark = clips(0, 4), clips(1, 4), (clips(1, 4) // 2).astype(np.uint8)
     same, other = (compare(real, generated, 2, None, network) for generated in (like, dark))
     assert list(other)[-2:] == ["kernel, video", "Frechet, video"], "never the headline"
     name = "Frechet, video"

@@ -116,7 +116,7 @@ def frechet(x: Array, y: Array) -> float:
     x, y = x.astype(np.float64), y.astype(np.float64)
     means = x.mean(0), y.mean(0)
     scaled = [(a - mean) / np.sqrt(max(1, len(a) - 1)) for a, mean in zip((x, y), means, strict=True)]
-    factors = [np.linalg.qr(a, mode="r") for a in scaled]
+    factors = [np.asarray(np.linalg.qr(a, mode="r")) for a in scaled]
     shared = np.linalg.svd(factors[0] @ factors[1].T, compute_uv=False).sum()
     return max(0.0, float(((means[0] - means[1]) ** 2).sum() + sum((a**2).sum() for a in scaled) - 2 * shared))
 
