@@ -16,6 +16,7 @@ from training.footage.sources import Source
 from training.footage.survey import even_frames, survey
 from training.footage.video import Timed
 
+REAL = Path(__file__).parents[4] / "shared" / "footage"
 DARK = np.zeros((1, 1, 4), np.uint8)
 
 
@@ -91,3 +92,22 @@ def test_a_long_film_is_looked_at_here_and_there(tmp_path: Path) -> None:
     rows, columns = survey(Source((write_video(tmp_path / "a.mkv", film[..., :3]),)), "auto", 24).box.pixels(48, 64)
     assert abs(rows.start - 20) <= 2
     assert abs(columns.stop - 40) <= 2
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="no real footage beside the checkout")
+@pytest.mark.parametrize(
+    ("name", "box", "anchored"),
+    [
+        ("lake.mp4", (0, 118, 320, 239), ()),
+        ("boiling_water.avi", (0, 0, 384, 234), ("x", "y")),
+        ("fountain.avi", (16, 18, 285, 288), ("x", "y")),
+    ],
+)
+def test_real_footage_is_cut_to_what_a_person_would_cut_it_to(
+    name: str, box: tuple[int, int, int, int], anchored: tuple[str, ...]
+) -> None:
+    found = survey(Source((REAL / name,)), "auto", 64)
+    rows, columns = found.box.pixels(found.height, found.width)
+    assert (columns.start, rows.start, columns.stop, rows.stop) == pytest.approx(box, abs=10)
+    assert found.anchored == anchored
+    assert found.fps == 25
