@@ -166,8 +166,8 @@ def test_the_same_batch_gives_the_same_curve_in_whatever_number_of_processes(nam
         # The size of a gradient feels a rounding more than what it is the gradient of: 3e-3 was seen.
         sizes = [values.get("gradient", 0.0) for values in (found[step], losses)]
         assert sizes[0] == pytest.approx(sizes[1], rel=4 * TOLERANCE), f"step {step}"
-        for name in losses.keys() - {"gradient"}:
-            assert found[step][name] == pytest.approx(losses[name], rel=TOLERANCE, abs=1e-6), f"step {step}: {name}"
+        for part in losses.keys() - {"gradient"}:
+            assert found[step][part] == pytest.approx(losses[part], rel=TOLERANCE, abs=1e-6), f"step {step}: {part}"
     begun = warm_network(load_model(two.folder / "one" / "tiny.safetensors"), [waves().style])
     trained = [load_model(two.folder / n / "out.safetensors").network for n in ("one", name)]
     start, one, other = (parameters_to_vector(n.parameters()) for n in (begun, *trained))
