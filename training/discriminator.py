@@ -35,13 +35,19 @@ class Claim:
     """What N clips are said to show.
 
     ``controls``: (N, slots) in 0..1. ``stride``: model frames from frame to frame. ``still``: (N, H, W, 4) in -1..1,
-    the mean of all frames at this place where a fixed camera saw them, else 0.
+    the mean of all frames at this place where a fixed camera saw them, else 0. ``spread``: (N,), how far frames
+    deviate from it, else 1.
     """
 
     controls: Tensor
     stride: int
     placement: Placement
     still: Tensor
+    spread: Tensor
+
+    def deviation(self, clips: Tensor) -> Tensor:
+        """Clips (N, F, H, W, 4) in -1..1 as what differs from what always stands there, in units of its usual size."""
+        return (clips - self.still[:, None]) / self.spread[:, None, None, None, None]
 
     @property
     def style(self) -> Tensor:
@@ -51,11 +57,11 @@ class Claim:
     def repeat(self, times: int) -> Claim:
         """The same of several sets of N clips, one after the other."""
         p = self.placement
-        base, height, anchored, style, controls, still = (
+        base, height, anchored, style, controls, still, spread = (
             t.repeat(times, *[1] * (t.ndim - 1))
-            for t in (p.base, p.height, p.anchored, p.style, self.controls, self.still)
+            for t in (p.base, p.height, p.anchored, p.style, self.controls, self.still, self.spread)
         )
-        return Claim(controls, self.stride, Placement(base, height, anchored, style), still)
+        return Claim(controls, self.stride, Placement(base, height, anchored, style), still, spread)
 
 
 class Discriminator(nn.Module):
@@ -86,7 +92,7 @@ class Discriminator(nn.Module):
         )
 
     def forward(self, clips: Tensor, claim: Claim, augmentation: Augmentation | None = None) -> Tensor:
-        """Scores (N,) of clips (N, F, H, W, 4) of premultiplied RGBA in -1..1, seen through the augmentation."""
+        """Scores (N,) of clips (N, F, H, W, 4) of premultiplied RGBA, as ``claim.deviation`` gives them, seen through the augmentation."""
         height, width = clips.shape[2:4]
         pictures = torch.cat([clips, claim.still[:, None]], dim=1)
         if augmentation is not None:

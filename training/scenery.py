@@ -14,6 +14,7 @@ from aigc_blender.generator.network import Generator
 from .footage.clips import Footage
 
 MOST_PIXELS = 512  # along an axis
+FRESH_SPREAD = 0.5  # of what a generator draws at first, about
 
 
 def scenery_size(footage: Sequence[Footage]) -> tuple[int, int]:
@@ -28,7 +29,7 @@ def scenery_size(footage: Sequence[Footage]) -> tuple[int, int]:
 
 @torch.no_grad()
 def paint_scenery(network: Generator, footage: Sequence[Footage]) -> None:
-    """Let the scenery of each style that has mean pictures begin as the largest of them."""
+    """Let the scenery of each style that has mean pictures begin as the largest of them, and what moves as large as there."""
     tall, wide = network.architecture.scenery
     for index, source in enumerate(footage):
         if not source.stills:
@@ -39,3 +40,4 @@ def paint_scenery(network: Generator, footage: Sequence[Footage]) -> None:
         # Its middle in the middle; beyond its edges they go on.
         columns = (torch.arange(wide) + (own - wide) // 2).clamp(0, own - 1)
         network.scenery[index] = picture[:, :, columns].permute(1, 2, 0)
+        network.contrast[index] = source.spread / FRESH_SPREAD

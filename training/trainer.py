@@ -133,8 +133,9 @@ class Trainer:
             fake = self.generate(self.generator, seeds, real, instants, offset)
 
         # 3. Score real and generated.
+        real_clips, fake_clips = real.claim.deviation(real.clips), real.claim.deviation(fake)
         penalised = self.steps % config.penalty_every == 0
-        pair_clips = torch.cat([real.clips, fake.detach()]).requires_grad_(penalised)
+        pair_clips = torch.cat([real_clips, fake_clips.detach()]).requires_grad_(penalised)
         pair_scores = self._score(pair_clips, real, seen, pairs=True)
         real_scores, fake_scores = pair_scores.chunk(2)
         loss = self.objective.discriminator(real_scores, fake_scores)
@@ -153,8 +154,8 @@ class Trainer:
         if moves:
             _let_learn(self.learning, False)
             with torch.no_grad():
-                real_scores = self._score(real.clips, real, seen)
-            loss = self.objective.generator(real_scores, self._score(fake, real, seen))
+                real_scores = self._score(real_clips, real, seen)
+            loss = self.objective.generator(real_scores, self._score(fake_clips, real, seen))
             losses |= self._update(self.generator_optimiser, loss, {"generator": loss})
             _let_learn(self.learning, True)
         self._adapt(losses["lead"])

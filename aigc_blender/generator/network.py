@@ -132,6 +132,14 @@ class Placement:
     style: Tensor
 
 
+@dataclass(frozen=True)
+class Scene:
+    """What stands still behind N clips: (N, 1, H, W, C), a cell's pixels as its channels, and the (N,) contrast of what moves."""
+
+    still: Tensor
+    contrast: Tensor
+
+
 class Modulated(nn.Module):
     """A valid convolution whose input channels and bias depend on w; ``taps`` 3 also reads the neighbour knots."""
 
@@ -208,6 +216,8 @@ class Generator(nn.Module):
         self.to_pixels = Modulated(a.head[1], CHANNELS * HEAD_STRIDE**2, a.width, gain=0.3)
         if all(a.scenery):
             self.scenery = nn.Parameter(torch.zeros(a.styles, *a.scenery, CHANNELS))
+            # Of what moves before it, set once from the footage: layers then work at one scale whatever they draw.
+            self.contrast = nn.Parameter(torch.ones(a.styles), requires_grad=False)
             finest, head, pixels = a.trunk[-1], a.head[0], CHANNELS * HEAD_STRIDE**2
             self.scenery_to_trunk = _linear(CHANNELS * finest.stride**2, finest.channels, bias=False)
             self.scenery_to_head = _linear(pixels, head, bias=False)
@@ -267,16 +277,15 @@ class Generator(nn.Module):
         assert x is not None
         return x
 
-    def scene(self, rows: Span, columns: Span, placement: Placement) -> Tensor | None:
-        """What stands still where the head draws the finest trunk cells of the spans; None without scenery.
-
-        (N, 1, H, W, C) for ``head``: the same for all frames.
-        """
+    def scene(self, rows: Span, columns: Span, placement: Placement) -> Scene | None:
+        """What stands still where the head draws the finest trunk cells of the spans; None without scenery."""
         if not all(self.architecture.scenery):
             return None
-        return self._scenery(_fine_span(rows), _fine_span(columns), HEAD_STRIDE, placement)[:, None]
+        still = self._scenery(_fine_span(rows), _fine_span(columns), HEAD_STRIDE, placement)[:, None]
+        fixed = placement.anchored.prod(1)
+        return Scene(still, 1 + (self.contrast[placement.style] - 1) * fixed)
 
-    def head(self, x: Tensor, w: Tensor, scene: Tensor | None = None) -> Tensor:
+    def head(self, x: Tensor, w: Tensor, scene: Scene | None = None) -> Tensor:
         """Frames from features at their instants, and from what ``scene`` gave for the same cells.
 
         (N, F, h + 10, w + 10, C) on spans of ``head_span`` -> (N, F, 4 h, 4 w, 4), premultiplied RGBA in
@@ -289,10 +298,11 @@ class Generator(nn.Module):
         # Interpolation's outermost cells come from half their taps; those next to them are not needed.
         x = x[:, :, 2 : 2 * rows - 2, 2 : 2 * columns - 2]
         if scene is not None:
-            x = x + self.scenery_to_head(scene)
+            x = x + self.scenery_to_head(scene.still)
         x = self.to_pixels(functional.leaky_relu(self.head_fine(x, w), SLOPE), w)
         if scene is not None:
-            x = x + self.scenery_to_pixels(scene[:, :, 3:-3, 3:-3])  # to the cells that three convolutions leave
+            still = scene.still[:, :, 3:-3, 3:-3]  # the cells that three convolutions leave
+            x = x * scene.contrast[:, None, None, None, None] + self.scenery_to_pixels(still)
         planes = functional.pixel_shuffle(_planes(x), HEAD_STRIDE)
         # [1, 2, 1] / 4 along both axes, as two boxes: the four pixels of a cell come from different filters, and what
         # differs from pixel to pixel for that reason alone, a checkerboard, is exactly what this removes.

@@ -33,7 +33,8 @@ def network() -> Generator:
     torch.manual_seed(0)
     network = Generator(WITH_SCENERY)
     with torch.no_grad():
-        network.scenery.normal_()
+        network.scenery.normal_(std=0.2)
+        network.to_pixels.weight.mul_(0.3)  # so that little is clipped
     return network
 
 
@@ -49,7 +50,7 @@ def shown(network: Generator, rows: tuple[int, int], columns: tuple[int, int], w
     with torch.no_grad():
         scene = network.scene(rows, columns, where)
     assert scene is not None
-    picture = torch.nn.functional.pixel_shuffle(scene[0].permute(0, 3, 1, 2), 2)[0]
+    picture = torch.nn.functional.pixel_shuffle(scene.still[0].permute(0, 3, 1, 2), 2)[0]
     return picture.permute(1, 2, 0)[8:-8, 8:-8]  # the head reads 4 of its cells more on every side
 
 
@@ -96,6 +97,19 @@ def test_scenery_is_of_its_own_style(model: Model) -> None:
         recipe = Recipe(style, width=64, height=64)
         (_, one), (_, other) = (next(iter(Sampler(m).frames(recipe, [3]))) for m in (model, bare))
         assert np.array_equal(one, other) == same
+
+
+def test_motion_before_it_has_the_contrast_of_its_style(model: Model) -> None:
+    """And only there: flames, which no camera fixed, stay as they are."""
+    faint = Model(model.file, copy.deepcopy(model.network))
+    faint.network.contrast.fill_(0.25)
+    for style, share in (("pot", 0.25), ("flames", 1.0)):
+        films = []
+        for m in (model, faint):
+            frames = Sampler(m).frames(Recipe(style, width=64, height=64), range(0, 96, 8))
+            films.append(np.stack([frame for _, frame in frames])[..., :3])
+        moves = [(film - film.mean(0)).std() for film in films]
+        assert moves[1] / moves[0] == pytest.approx(share, rel=0.1)
 
 
 def test_cards_from_before_have_none() -> None:

@@ -36,7 +36,7 @@ def claim(
     still: float = 0,
 ) -> Claim:
     placement = Placement(torch.full((n, 2), base), torch.full((n,), height), torch.ones(n, 2), torch.full((n,), style))
-    return Claim(torch.full((n, 2), control), stride, placement, torch.full((n, SIZE, SIZE, 4), still))
+    return Claim(torch.full((n, 2), control), stride, placement, torch.full((n, SIZE, SIZE, 4), still), torch.ones(n))
 
 
 CHANGES = ({"style": 1}, {"control": 0.9}, {"stride": 4}, {"height": 128.0}, {"base": 30.0}, {"still": 0.5})

@@ -76,7 +76,7 @@ def test_frozen_layers_stay_as_the_run_before_left_them(film: Path) -> None:
     after = weights(film, "b.safetensors")
     same = {name for name in before if torch.equal(before[name], after[name])}
     frozen = {name for name in before if name.startswith(("stem.", "blocks.0."))}
-    assert same == frozen
+    assert same - {"score.bias"} == frozen  # which cancels in pairs
     assert load_model(film.parent / "b.safetensors").card.training["config"]["alone"] == 0
 
 

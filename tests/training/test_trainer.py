@@ -63,6 +63,24 @@ def test_opaque_styles_are_opaque_and_whole_periods_wrap_in_both_members() -> No
     assert (fake[flat][..., 3] == 1).all()
 
 
+def test_a_fixed_cameras_clips_are_seen_as_what_moves_in_units_of_its_size() -> None:
+    """However bright the scene and faint the motion, the discriminator is shown the same."""
+    rng = np.random.default_rng(0)
+    motion = rng.normal(0, 1, (2, 40, 32, 32, 4))
+
+    def seen(scene: float, contrast: float) -> torch.Tensor:
+        film = np.clip(np.rint(scene + contrast * motion), 0, 255).astype(np.uint8)
+        footage = [Footage(Style("pot", anchored=("x", "y"), alpha=True), {32: film}, np.zeros((2, 0), np.float32))]
+        batch = draw_batch(footage, np.random.default_rng(1), 8, 3, 32, 1, torch.device("cpu"))
+        return batch.claim.deviation(batch.clips)
+
+    bright, faint = seen(140, 20), seen(60, 10)
+    assert torch.allclose(bright, faint, atol=0.15)
+    assert bright.std().item() == pytest.approx(0.5, abs=0.05)
+    free = draw_batch(two_styles(), np.random.default_rng(1), 8, 3, 32, 1, torch.device("cpu"))
+    assert torch.equal(free.claim.deviation(free.clips), free.clips)
+
+
 def test_a_step_moves_both_networks_and_the_average_lags() -> None:
     run = trainer()
     before = [p.detach().clone() for network in (run.generator, run.discriminator) for p in network.parameters()]

@@ -18,6 +18,7 @@ from aigc_blender.generator.network import Placement
 from ..discriminator import Claim
 
 MEAN_OF = 500  # frames at least, where there are as many
+LEAST_SPREAD = 1 / 255  # below it there is nothing but rounding
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,18 @@ class Footage:
             chosen = frames[:: max(1, len(frames) // MEAN_OF)]
             means[height] = (chosen.mean(0, dtype=np.float64) / 127.5 - 1).astype(np.float32)
         return means
+
+    @cached_property
+    def spread(self) -> float:
+        """How far most pixels in -1..1 deviate from the mean of all frames, where a fixed camera saw them; else 1."""
+        if not self.stills:
+            return 1.0
+        height = min(self.stills)
+        clips = self.scales[height]
+        frames = clips.reshape(-1, *clips.shape[2:])
+        chosen = frames[:: max(1, len(frames) // MEAN_OF)] / np.float32(127.5) - 1
+        deviation = float(np.sqrt(((chosen - self.stills[height])[..., :3] ** 2).mean()))
+        return max(2 * deviation, LEAST_SPREAD)
 
     @property
     def frames(self) -> int:
@@ -123,6 +136,7 @@ def read_crops(
     slots = max(1, *(len(f.style.controls) for f in footage))
     clips = np.empty((len(crops), frames, size, size, 4), np.uint8)
     stills = np.zeros((len(crops), size, size, 4), np.float32)
+    spreads = np.array([footage[crop.style].spread for crop in crops], np.float32)
     controls = np.zeros((len(crops), slots), np.float32)
     bases = np.zeros((len(crops), 2), np.float32)
     periods = np.zeros((len(crops), 2), np.int64)
@@ -149,5 +163,10 @@ def read_crops(
     anchored = np.array([[a in footage[crop.style].style.anchored for a in ("x", "y")] for crop in crops], np.float32)
     styles = np.array([crop.style for crop in crops])
     placement = Placement(*(torch.from_numpy(a).to(device) for a in (bases, heights, anchored, styles)))
-    claim = Claim(torch.from_numpy(controls).to(device), stride, placement, torch.from_numpy(stills).to(device))
+    claim = Claim(
+        torch.from_numpy(controls).to(device),
+        stride,
+        placement,
+        *(torch.from_numpy(a).to(device) for a in (stills, spreads)),
+    )
     return Batch(real, claim, *(torch.from_numpy(periods[:, i].copy()).to(device) for i in range(2)))
