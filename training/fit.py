@@ -18,11 +18,11 @@ from .distributed import ALONE, Team
 from .errors import RunFailedError, TrainingError
 from .export import Label
 from .footage.clips import Footage
-from .interrupt import StopOnSignal
-from .lock import locked
-from .monitor import USUAL, Intervals, Monitor
-from .progress import Progress
-from .run import Run, run_folder
+from .run.interrupt import StopOnSignal
+from .run.lock import locked
+from .run.monitor import USUAL, Intervals, Monitor
+from .run.progress import Progress
+from .run.run import Run, run_folder
 from .trainer import Config, NotFiniteError
 
 

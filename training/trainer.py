@@ -108,6 +108,11 @@ class Trainer:
         """Real clips seen."""
         return self.steps * self.config.batch
 
+    @property
+    def gamma(self) -> float:
+        """The weight of R1 + R2 now."""
+        return self._scheduled(self.config.gamma, self.config.gamma_end)
+
     def step(self) -> dict[str, float]:
         """One update of both networks; the losses by name, means over the batch.
 
@@ -146,7 +151,7 @@ class Trainer:
         if penalised:
             # Twice the mean over both halves: R1 + R2.
             penalty = 2 * gradient_penalty(pair_scores, pair_clips)
-            loss = loss + 0.5 * self._scheduled(config.gamma, config.gamma_end) * config.penalty_every * penalty
+            loss = loss + 0.5 * self.gamma * config.penalty_every * penalty
             parts["penalty"] = penalty
         losses = self._update(self.discriminator_optimiser, loss, parts)
 

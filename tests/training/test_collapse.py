@@ -16,7 +16,8 @@ from aigc_blender.generator.network import Architecture
 from tests.models import TINY, tiny_model
 from tests.training.test_fit import SMALL, folder_of_run, run, waves
 from tests.training.test_trainer import CONFIG, two_styles
-from training.collapse import (
+from training.footage.clips import Footage
+from training.run.collapse import (
     LEAST_DIVERSITY,
     LINES,
     LOOKS,
@@ -26,8 +27,7 @@ from training.collapse import (
     gradient_size,
     real_diversity,
 )
-from training.footage.clips import Footage
-from training.monitor import Intervals
+from training.run.monitor import Intervals
 from training.trainer import Trainer
 
 

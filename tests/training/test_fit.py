@@ -24,9 +24,9 @@ from training.errors import RunFailedError, TrainingError
 from training.export import Label
 from training.fit import Limits, fit
 from training.footage.clips import Footage
-from training.monitor import Intervals
 from training.objectives import OBJECTIVES
-from training.state import load_state, save_state, state_files
+from training.run.monitor import Intervals
+from training.run.state import load_state, save_state, state_files
 from training.trainer import Config
 from training.warm import warm_network
 

@@ -12,7 +12,7 @@ import torch
 
 from aigc_blender.generator.checkpoint import load_model
 from training.__main__ import main
-from training.state import load_state
+from training.run.state import load_state
 
 
 @pytest.fixture

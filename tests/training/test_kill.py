@@ -21,7 +21,7 @@ from aigc_blender.generator.checkpoint import load_model
 from tests.models import tiny_model
 from tests.training.test_fit import assert_same_run, curve, folder_of_run, newest_state, run, states_of_run
 from training.errors import RunFailedError, TrainingError
-from training.state import KEPT, load_state
+from training.run.state import KEPT, load_state
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 ENDLESS = 10**6  # steps

@@ -19,11 +19,11 @@ from aigc_blender.generator.checkpoint import load_model
 from tests.models import tiny_model
 from tests.training.test_fit import SMALL, assert_same_run, folder_of_run, run, waves
 from tests.training.test_trainer import two_styles
-from training.log import Log
-from training.monitor import USUAL, Intervals, look_is_due
-from training.progress import Pace, Progress
+from training.run.log import Log
+from training.run.monitor import USUAL, Intervals, look_is_due
+from training.run.progress import Pace, Progress
+from training.run.views import LOOP_KNOTS, crop_at_anchors, real_clips
 from training.sheet import BACKGROUND, contact_sheet
-from training.views import LOOP_KNOTS, crop_at_anchors, real_clips
 
 ROOT = Path(__file__).parents[2]
 ALWAYS = Intervals(log=1, sheet=1, save_minutes=0, share=float("inf"))
@@ -94,7 +94,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 sys.modules["tensorboard"] = None
-from training.board import Board
+from training.run.board import Board
 said = []
 board = Board(Path(sys.argv[1]), said.append)
 board.rewind(0)

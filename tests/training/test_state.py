@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.errors import TrainingError
-from training.state import KEPT, load_state, save_state, state_files
+from training.run.state import KEPT, load_state, save_state, state_files
 
 
 def state(step: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import torch
 from aigc_blender.card import Control, Style
 from tests.models import TINY
 from training.footage.clips import Footage, draw_batch
-from training.state import load_state, save_state
+from training.run.state import load_state, save_state
 from training.trainer import Config, NotFiniteError, Trainer
 
 CONFIG = Config(size=32, frames=3, batch=4, strides=(1, 2), stride_odds=(0.5, 0.5), horizon_clips=400)

@@ -208,8 +208,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _discriminator(model: Path) -> dict[str, torch.Tensor] | None:
     """The weights of the discriminator in the run that made a model, where its state is still there."""
-    from ..run import states_folder
-    from ..state import load_state
+    from ..run.run import states_folder
+    from ..run.state import load_state
 
     state = load_state(states_folder(model))
     return None if state is None else state["discriminator"]

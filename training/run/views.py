@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aigc_blender.generator.sampler import Sampler
 from aigc_blender.recipe import Recipe
 
-from .footage.clips import Crop, Footage, read_crops
+from ..footage.clips import Crop, Footage, read_crops
 
 LOOP_KNOTS = 3  # of the coarsest level: long enough to look natural, and not stretched
 

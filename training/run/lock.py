@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import TrainingError
+from ..errors import TrainingError
 
 if sys.platform == "win32":
     import msvcrt

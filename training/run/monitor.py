@@ -13,14 +13,14 @@ import numpy as np
 
 from aigc_blender.generator.sampler import Sampler
 
+from ..sheet import contact_sheet, write_sheet
+from ..trainer import Trainer
+from ..video import write_video
 from .board import Board
 from .collapse import collapse_warning, defeat_warning, diversity, gradient_size, real_diversity
 from .log import Log
 from .run import Run
-from .sheet import contact_sheet, write_sheet
-from .trainer import Trainer
 from .undisturbed import undisturbed
-from .video import write_video
 from .views import looping_clips, real_clips
 
 SHEET_FRAMES = range(0, 20, 2)
@@ -115,7 +115,7 @@ class Monitor:
             {
                 **{f"loss/{name}": value for name, value in figures.items()},
                 **{f"rate/{name}": value for name, value in _rates(trainer).items()},
-                "gamma": trainer._scheduled(trainer.config.gamma, trainer.config.gamma_end),
+                "gamma": trainer.gamma,
                 "clips a second": self.run.clips_a_second,
             },
         )

@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from .errors import TrainingError
-from .files import TEMPORARY, replacing
+from ..errors import TrainingError
+from ..files import TEMPORARY, replacing
 
 KEPT = 3
 

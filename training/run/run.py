@@ -15,15 +15,15 @@ from aigc_blender.errors import ModelError
 from aigc_blender.generator.checkpoint import Model
 from aigc_blender.generator.network import Architecture
 
-from .distributed import Team, measure_efficiency
-from .errors import RunFailedError, TrainingError
-from .export import Label, build_model, write_model
-from .footage.clips import Footage
-from .scenery import paint_scenery, scenery_size
+from ..distributed import Team, measure_efficiency
+from ..errors import RunFailedError, TrainingError
+from ..export import Label, build_model, write_model
+from ..footage.clips import Footage
+from ..scenery import paint_scenery, scenery_size
+from ..trainer import Config, NotFiniteError, Trainer
+from ..warm import warm_network
 from .state import load_state, save_state
-from .trainer import Config, NotFiniteError, Trainer
 from .undisturbed import undisturbed
-from .warm import warm_network
 
 MOST_ROLLBACKS = 3
 # Of the configuration when a run goes on: a longer run is the same run, and so is one on another device.

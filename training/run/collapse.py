@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .footage.clips import Footage, read_crops
-from .trainer import Trainer
+from ..footage.clips import Footage, read_crops
+from ..trainer import Trainer
 from .views import crop_at_anchors
 
 GRID = 8  # places a side, each a mean of pixels: fine noise differs even between copies of one picture
