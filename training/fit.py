@@ -18,8 +18,8 @@ from .distributed import ALONE, Team
 from .errors import RunFailedError, TrainingError
 from .export import Label
 from .footage.clips import Footage
+from .lock import locked
 from .run.interrupt import StopOnSignal
-from .run.lock import locked
 from .run.monitor import USUAL, Intervals, Monitor
 from .run.progress import Progress
 from .run.run import Run, run_folder

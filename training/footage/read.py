@@ -15,6 +15,7 @@ from typing import Any
 from aigc_blender.card import UNKNOWN_RIGHTS, Control, Rights, Style
 
 from ..errors import FootageError
+from ..lock import locked
 from .clips import Footage
 from .sources import Source, digest, find_sources
 from .store import Clips, Film, load_clips, write_clips
@@ -144,18 +145,20 @@ def _read_style(
     controls = _controls(name, members, tag, report)
     folder = cache / f"{name}-{_key(members, tag, wishes, controls)}"
     try:
-        clips = load_clips(folder)
-        if clips is None:
-            films, findings = _look(name, members, wishes, controls, report)
-            axes = _chosen_axes(tag, wishes, [f.survey for f in films])
-            about = {"anchored": axes, "findings": [asdict(f) for f in findings]}
-            write_clips(films, folder, frames=wishes.frames, to_bottom="y" in axes, about=about, report=report)
+        cache.mkdir(parents=True, exist_ok=True)
+        with locked(folder.with_name(folder.name + ".lock")):  # of two runs, one reads
             clips = load_clips(folder)
-            assert clips is not None
-        else:
-            for finding in clips.about["findings"]:
-                if finding["skipped"]:
-                    report(f"{finding['name']}: {finding['skipped']}; skipped.")
+            if clips is None:
+                films, findings = _look(name, members, wishes, controls, report)
+                axes = _chosen_axes(tag, wishes, [f.survey for f in films])
+                about = {"anchored": axes, "findings": [asdict(f) for f in findings]}
+                write_clips(films, folder, frames=wishes.frames, to_bottom="y" in axes, about=about, report=report)
+                clips = load_clips(folder)
+                assert clips is not None
+            else:
+                for finding in clips.about["findings"]:
+                    if finding["skipped"]:
+                        report(f"{finding['name']}: {finding['skipped']}; skipped.")
     except OSError as error:
         raise FootageError(
             f"{folder}: the footage cannot be stored ({error.strerror}); free some space or give another --cache."

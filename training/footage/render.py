@@ -14,6 +14,7 @@ from torch.nn.functional import avg_pool2d
 
 from aigc_blender.card import AXES, Style
 
+from ..lock import locked
 from .clips import Footage
 from .procedural import ELEMENTS
 
@@ -49,6 +50,21 @@ def _render(
     device: torch.device | str,
     report: Callable[[str], None],
 ) -> Footage:
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / "lock"):  # of two runs, one renders
+        return _rendered(folder, name, clips, frames, heights, seed, device, report)
+
+
+def _rendered(
+    folder: Path,
+    name: str,
+    clips: int,
+    frames: int,
+    heights: Sequence[int],
+    seed: int,
+    device: torch.device | str,
+    report: Callable[[str], None],
+) -> Footage:
     element = ELEMENTS[name]
     spec = {"clips": clips, "frames": frames, "heights": list(heights), "seed": seed}
     state = folder / "cache.json"
@@ -56,7 +72,6 @@ def _render(
     if state.is_file():
         stored = json.loads(state.read_text())
         done = stored.pop("done") if {**stored, "done": 0} == {**spec, "done": 0} else 0
-    folder.mkdir(parents=True, exist_ok=True)
     values = np.random.default_rng([seed, *name.encode()]).random((clips, len(element.controls)), np.float32)
     paths = {height: folder / f"{height}.npy" for height in heights}
     mode = "r+" if done else "w+"
