@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 import torch
 from torch.nn.utils import parameters_to_vector
-from training.state import load_state
 
 from aigc_blender.generator.checkpoint import load_model
 from tests.models import tiny_model
@@ -28,6 +27,7 @@ from tests.training.test_trainer import two_styles
 from training.distributed import ALONE, Team
 from training.errors import TrainingError
 from training.footage.clips import draw_batch
+from training.run.state import load_state
 from training.warm import warm_network
 
 ROOT = Path(__file__).parents[2]
