@@ -79,7 +79,7 @@ def add(commands: Any) -> None:
     fit.add_argument(
         "--gamma",
         type=float,
-        help="weight of R1 + R2 at the start: more is steadier and slower (default: 8, with an opaque style 24)",
+        help="weight of R1 + R2 at the start: more is steadier and slower (default: 8, with an opaque style 16)",
     )
     fit.add_argument(
         "--freeze",
@@ -148,7 +148,7 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
         else:
             footage, label = _real(arguments, clip_frames(Config()), device)
     opaque = not all(source.style.alpha for source in footage)
-    gamma = arguments.gamma or (24.0 if opaque else 8.0)
+    gamma = arguments.gamma or (16.0 if opaque else 8.0)
     config = Config(
         size=arguments.size,
         batch=arguments.batch,
