@@ -35,8 +35,8 @@ class Claim:
     """What N clips are said to show.
 
     ``controls``: (N, slots) in 0..1. ``stride``: model frames from frame to frame. ``still``: (N, H, W, 4) in -1..1,
-    the mean of all frames at this place where a fixed camera saw them, else 0. ``spread``: (N,), how far frames
-    deviate from it, else 1.
+    the mean of all frames at this place where they were filmed, else 0. ``spread``: (N,), how far frames deviate
+    from it, else 1.
     """
 
     controls: Tensor
@@ -106,9 +106,10 @@ class Discriminator(nn.Module):
         x = functional.leaky_relu(self.stem(x), SLOPE)
         for block in self.blocks:
             x = block(x)
-        x = functional.leaky_relu(self.summary(functional.leaky_relu(x, SLOPE).flatten(1)), SLOPE)
-        projected = (x * self._embed(claim)).sum(1) / math.sqrt(x.shape[1])
-        return self.score(x)[:, 0] + projected
+        with torch.autocast(x.device.type, enabled=False):  # in half precision scores would be coarse
+            x = functional.leaky_relu(self.summary(functional.leaky_relu(x.float(), SLOPE).flatten(1)), SLOPE)
+            projected = (x * self._embed(claim)).sum(1) / math.sqrt(x.shape[1])
+            return self.score(x)[:, 0] + projected
 
     def _embed(self, claim: Claim) -> Tensor:
         n = len(claim.style)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a fixed camera always sees: its mean picture, given to the generator as the start of its scenery."""
+"""What footage always shows at a place: its mean picture, given to the generator as the start of its scenery."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ FRESH_SPREAD = 0.5  # of what a generator draws at first, about
 
 
 def scenery_size(footage: Sequence[Footage]) -> tuple[int, int]:
-    """Height and width in pixels that hold the mean pictures of all footage; (0, 0) where no camera was fixed."""
-    shapes = [source.stills[max(source.stills)].shape for source in footage if source.stills]
-    if not shapes:
+    """Height and width in pixels that hold the mean pictures of all filmed footage; (0, 0) without such.
+
+    Where position does not matter on an axis one pixel will do.
+    """
+    filmed = [source for source in footage if source.filmed]
+    if not filmed:
         return 0, 0
-    tall = min(max(shape[0] for shape in shapes), MOST_PIXELS)
-    wide = math.ceil(tall * max(shape[1] / shape[0] for shape in shapes))
-    return tall, min(wide, MOST_PIXELS)
+    shapes = [(source.style.anchored, source.stills[max(source.stills)].shape) for source in filmed]
+    tall = max((shape[0] for axes, shape in shapes if axes), default=1)
+    aspect = max((shape[1] / shape[0] for axes, shape in shapes if "x" in axes), default=0.0)
+    return min(tall, MOST_PIXELS), min(max(1, math.ceil(tall * aspect)), MOST_PIXELS)
 
 
 @torch.no_grad()
@@ -35,7 +39,7 @@ def paint_scenery(network: Generator, footage: Sequence[Footage]) -> None:
         if not source.stills:
             continue
         mean = torch.from_numpy(source.stills[max(source.stills)]).permute(2, 0, 1)[None]
-        own = round(mean.shape[3] * tall / mean.shape[2])
+        own = max(1, round(mean.shape[3] * tall / mean.shape[2]))
         picture = functional.interpolate(mean, (tall, own), mode="bilinear", antialias=True)[0]
         # Its middle in the middle; beyond its edges they go on.
         columns = (torch.arange(wide) + (own - wide) // 2).clamp(0, own - 1)

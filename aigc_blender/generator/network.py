@@ -55,10 +55,7 @@ class Architecture:
     head: tuple[int, int] = (48, 32)  # channels at 4 and at 2 pixels a cell
     latent: int = 16
     width: int = 128  # of w
-    scenery: tuple[int, int] = (
-        0,
-        0,
-    )  # pixels high and wide of what stands still in styles anchored in x and y; 0: none
+    scenery: tuple[int, int] = (0, 0)  # pixels high and wide of what stands still where it was filmed; 0: none
 
     def __post_init__(self) -> None:
         """Refuse shapes that the network does not have.
@@ -282,8 +279,7 @@ class Generator(nn.Module):
         if not all(self.architecture.scenery):
             return None
         still = self._scenery(_fine_span(rows), _fine_span(columns), HEAD_STRIDE, placement)[:, None]
-        fixed = placement.anchored.prod(1)
-        return Scene(still, 1 + (self.contrast[placement.style] - 1) * fixed)
+        return Scene(still, self.contrast[placement.style])
 
     def head(self, x: Tensor, w: Tensor, scene: Scene | None = None) -> Tensor:
         """Frames from features at their instants, and from what ``scene`` gave for the same cells.
@@ -349,6 +345,7 @@ class Generator(nn.Module):
         """The pixels of what stands still in cells of ``stride`` pixels: (N, H, W, C), a cell's pixels as its channels.
 
         It reaches from the anchor up by one element height, as far to both sides as it is wide, and there its edge goes on.
+        Along a free axis it is the same everywhere: its mean.
         """
         tall, wide = self.architecture.scenery
         device = placement.height.device
@@ -360,10 +357,10 @@ class Generator(nn.Module):
             place = (_distance(pixels, axis, placement) * tall + middle).clamp(0.5, count - 0.5) - 0.5
             near = 1 - (place[:, :, None] - torch.arange(count, device=device)).abs() / reach
             near = near.clamp(min=0)
-            weights.append(near / near.sum(2, keepdim=True))
+            anchored = placement.anchored[:, axis, None, None]
+            weights.append(anchored * near / near.sum(2, keepdim=True) + (1 - anchored) / count)
         across, upward = weights
-        standing = self.scenery[placement.style].flip(1) * placement.anchored.prod(1)[:, None, None, None]
-        picture = torch.einsum("nhr,nrck,nwc->nkhw", upward, standing, across)
+        picture = torch.einsum("nhr,nrck,nwc->nkhw", upward, self.scenery[placement.style].flip(1), across)
         return functional.pixel_unshuffle(picture, stride).permute(0, 2, 3, 1)
 
 

@@ -75,8 +75,12 @@ def test_beyond_its_edge_it_goes_on(network: Generator) -> None:
     assert torch.allclose(beyond, network.scenery[0, :, :1].expand_as(beyond), atol=1e-5)
 
 
-def test_only_styles_anchored_on_both_axes_have_any(network: Generator) -> None:
-    assert not shown(network, (0, 16), (0, 20), placement((40, 64), 64, style=1, anchored=0)).any()
+def test_along_a_free_axis_it_is_its_mean(network: Generator) -> None:
+    """Otherwise what tiles would have places of its own."""
+    free_x = shown(network, (0, 16), (0, 20), placement((40, 64), 64, style=1, anchored=0))
+    mean = network.scenery[1].mean(1, keepdim=True)
+    assert torch.allclose(free_x, mean.expand_as(free_x), atol=1e-5)
+    assert torch.equal(free_x, shown(network, (0, 16), (0, 20), placement((7, 64), 64, style=1, anchored=0)))
 
 
 def test_a_frame_with_scenery_is_the_same_alone_and_as_part_of_a_larger_one(model: Model) -> None:
@@ -100,9 +104,8 @@ def test_scenery_is_of_its_own_style(model: Model) -> None:
 
 
 def test_motion_before_it_has_the_contrast_of_its_style(model: Model) -> None:
-    """And only there: flames, which no camera fixed, stay as they are."""
     faint = Model(model.file, copy.deepcopy(model.network))
-    faint.network.contrast.fill_(0.25)
+    faint.network.contrast[0] = 0.25
     for style, share in (("pot", 0.25), ("flames", 1.0)):
         films = []
         for m in (model, faint):

@@ -48,12 +48,12 @@ def test_footage_is_augmented_and_opaque_footage_held_tighter(film: Path) -> Non
     assert (config["augment"], config["gamma"], config["rate"]) == (0, 3, 1e-3)
 
 
-def test_a_fixed_cameras_scenery_begins_as_what_it_always_saw(film: Path) -> None:
+def test_scenery_begins_as_what_the_footage_always_shows(film: Path) -> None:
     assert fit(film, "a.safetensors", "--steps", "1") == 0
     scenery = load_model(film.parent / "a.safetensors").network.scenery[0, ..., :3]
     assert scenery[2:14, 2:18].mean() > scenery[18:, 22:].mean() + 0.8
     assert fit(film, "b.safetensors", "--steps", "1", anchored="y") == 0
-    assert load_model(film.parent / "b.safetensors").architecture.scenery == (0, 0)
+    assert load_model(film.parent / "b.safetensors").architecture.scenery == (32, 1)
     shapes = [load_model(film.parent / name).card.styles[0].aspect for name in ("a.safetensors", "b.safetensors")]
     assert shapes == [40 / 32, 0]  # how wide it is matters where x is anchored
 

@@ -70,7 +70,11 @@ def test_a_fixed_cameras_clips_are_seen_as_what_moves_in_units_of_its_size() -> 
 
     def seen(scene: float, contrast: float) -> torch.Tensor:
         film = np.clip(np.rint(scene + contrast * motion), 0, 255).astype(np.uint8)
-        footage = [Footage(Style("pot", anchored=("x", "y"), alpha=True), {32: film}, np.zeros((2, 0), np.float32))]
+        footage = [
+            Footage(
+                Style("pot", anchored=("x", "y"), alpha=True), {32: film}, np.zeros((2, 0), np.float32), filmed=True
+            )
+        ]
         batch = draw_batch(footage, np.random.default_rng(1), 8, 3, 32, 1, torch.device("cpu"))
         return batch.claim.deviation(batch.clips)
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aigc_blender.card import AXES, Style
+from aigc_blender.card import Style
 from aigc_blender.generator.network import Placement
 
 from ..discriminator import Claim
@@ -28,7 +28,8 @@ class Footage:
     ``scales`` maps element height in pixels to an array (clips, frames, H, W, 4) uint8, memory-mapped:
     the same clips, premultiplied RGBA; greater heights may have only the first of them. ``controls``:
     (clips, n) float32 in 0..1, in the style's order.
-    ``periodic``: the axes on which a whole clip wraps. ``mirror``: left and right may be exchanged.
+    ``periodic``: the axes on which a whole clip wraps. ``mirror``: left and right may be exchanged. ``filmed``:
+    one scene, of which ``stills`` and ``spread`` are known.
     """
 
     style: Style
@@ -36,22 +37,25 @@ class Footage:
     controls: NDArray[np.float32]
     periodic: tuple[str, ...] = ()
     mirror: bool = False
+    filmed: bool = False
 
     @cached_property
     def stills(self) -> dict[int, NDArray[np.float32]]:
-        """The mean of all frames by element height, (H, W, 4) in -1..1, where a fixed camera saw them: anchored in x and y."""
-        if set(self.style.anchored) != set(AXES):
-            return {}
-        means = {}
+        """The mean of all frames by element height, (H, W, 4) in -1..1, along free axes too; empty unless filmed."""
+        means: dict[int, NDArray[np.float32]] = {}
+        if not self.filmed:
+            return means
+        free = tuple(index for index, axis in enumerate("yx") if axis not in self.style.anchored)
         for height, clips in self.scales.items():
             frames = clips.reshape(-1, *clips.shape[2:])
             chosen = frames[:: max(1, len(frames) // MEAN_OF)]
-            means[height] = (chosen.mean(0, dtype=np.float64) / 127.5 - 1).astype(np.float32)
+            mean = chosen.mean(0, dtype=np.float64) / 127.5 - 1
+            means[height] = np.broadcast_to(mean.mean(free, keepdims=True), mean.shape).astype(np.float32)
         return means
 
     @cached_property
     def spread(self) -> float:
-        """How far most pixels in -1..1 deviate from the mean of all frames, where a fixed camera saw them; else 1."""
+        """How far most pixels in -1..1 deviate from the still; 1 unless filmed."""
         if not self.stills:
             return 1.0
         height = min(self.stills)

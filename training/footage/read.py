@@ -177,7 +177,7 @@ def _read_style(
         controls=controls,
         words=tag.words or tuple(dict.fromkeys(re.findall("[a-z]{3,}", name))),
     )
-    return Footage(style, clips.scales, clips.controls, mirror=tag.mirror), findings
+    return Footage(style, clips.scales, clips.controls, mirror=tag.mirror, filmed=True), findings
 
 
 def _look(
