@@ -29,6 +29,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="X,Y,W,H|auto|none",
         help="part of the picture to use, in pixels (default: as footage.toml says, else the part that moves)",
     )
+    parser.add_argument(
+        "--each", action="store_true", help="a style for each film, named after it, instead of one of all"
+    )
     parser.add_argument("--fps", type=float, default=24.0, help="frames a second of numbered pictures (default: 24)")
 
 
@@ -42,6 +45,8 @@ def read(arguments: argparse.Namespace, frames: int, report: Callable[[str], Non
     from ..footage.read import read_footage, style_name
     from ..footage.tags import ANCHORED, parse_crop
 
+    if arguments.each and arguments.style:
+        raise TrainingError("--each names styles after their films; leave --style out.")
     style = arguments.style or style_name(arguments.footage)
     if not re.fullmatch("[a-z0-9_-]{1,32}", style):
         raise TrainingError(f"Style {style!r} cannot be a name; give up to 32 of a-z, 0-9, _ and -.")
@@ -58,6 +63,7 @@ def read(arguments: argparse.Namespace, frames: int, report: Callable[[str], Non
         anchored=None if arguments.anchored == "auto" else ANCHORED[arguments.anchored],
         crop=None if crop == "auto" else crop,
         fps=arguments.fps,
+        each=arguments.each,
         rights=getattr(arguments, "rights", None),
         report=report,
     )

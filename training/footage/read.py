@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from aigc_blender.card import UNKNOWN_RIGHTS, Control, Rights, Style
 
 from ..errors import FootageError
@@ -86,11 +88,12 @@ def read_footage(
     crop: CropChoice | None = None,
     fps: float = 24.0,
     rights: str | None = None,
+    each: bool = False,
     report: Report = print,
 ) -> Material:
     """Clips of at least ``frames`` frames from all films that ``paths`` lead to.
 
-    Films belong to the style that a ``footage.toml`` says (see ``tags``), others to ``style``. What is None
+    Films belong to the style that a ``footage.toml`` says (see ``tags``), others to ``style`` or ``each`` to its own. What is None
     is as tagged, else as found: the axes on which position matters and the part of the picture that moves. Each film's
     part is scaled so that its shorter side is ``size``, and twice that where it is large enough, and cropped to what
     all of the style have: the bottom where the style is anchored in y, else the middle. ``fps`` is the rate of
@@ -109,7 +112,7 @@ def read_footage(
     groups: dict[str, list[tuple[Source, ClipTag]]] = {}
     films: list[Finding] = []
     for source, tag in zip(sources, tag_sources(sources, tags), strict=True):
-        name = tag.style or default
+        name = tag.style or (style_name(source.files) if each else default)
         if tag.skip:
             films.append(Finding(name, source.name, str(source.files[0]), skipped="tagged to be skipped"))
         else:
@@ -165,6 +168,10 @@ def _read_style(
         ) from None
     findings = _findings(clips, wishes.frames)
     report(_summary(name, clips, findings, tag, wishes))
+    if set(clips.about["anchored"]) == {"x", "y"} and _views_differ(clips):
+        report(
+            f"{name}: its films show different scenes, which one style mixes up; --each gives every film a style of its own."
+        )
     style = Style(
         name=name,
         anchored=tuple(clips.about["anchored"]),
@@ -310,6 +317,15 @@ def _findings(clips: Clips, frames: int) -> list[Finding]:
             finding = replace(finding, skipped=f"too short, no shot has {frames} frames")
         findings.append(finding)
     return findings
+
+
+def _views_differ(clips: Clips) -> bool:
+    """Whether the mean pictures of films differ more from each other than their frames from them."""
+    pixels = clips.scales[min(clips.scales)]
+    films = [pixels[film.first : film.first + film.clips, ::4].astype(np.float32) for film in clips.films]
+    means = np.stack([film.mean((0, 1)) for film in films])
+    within = np.mean([(film - mean).var() for film, mean in zip(films, means, strict=True)])
+    return bool(means.var(0).mean() > within)
 
 
 def _aspect(clips: Clips) -> float:

@@ -257,3 +257,29 @@ def test_real_footage(tmp_path: Path) -> None:
     assert footage.scales[64].shape[0] * footage.scales[64].shape[1] > 350
     first = next(read_frames(find_sources([REAL / "lake.mp4"])[0][0])).frame
     assert abs(first[..., :3].mean() - footage.scales[128][0, 0, ..., :3].mean()) < 10
+
+
+def test_films_of_different_scenes_are_told_and_can_each_be_a_style(tmp_path: Path) -> None:
+    scenes = [moving(30), np.flip(moving(30, colour=255), axis=3).copy()]
+    scenes[1][:, :16] //= 4
+    for name, film in zip(("left", "right"), scenes, strict=True):
+        video(tmp_path / f"{name}.mkv", film)
+    lines: list[str] = []
+    options: dict[str, Any] = {"crop": "none", "anchored": ("x", "y"), "report": lines.append}
+    mixed = read_footage([tmp_path], tmp_path / "cache", size=32, frames=9, style="both", **options)
+    assert [f.style.name for f in mixed.footage] == ["both"]
+    assert sum("--each" in line for line in lines) == 1
+    lines.clear()
+    apart = read_footage([tmp_path], tmp_path / "cache", size=32, frames=9, each=True, **options)
+    assert [f.style.name for f in apart.footage] == ["left", "right"]
+    assert not any("--each" in line for line in lines)
+
+
+def test_takes_of_one_scene_are_one_style(tmp_path: Path) -> None:
+    for name, start in (("a", 0), ("b", 25)):
+        video(tmp_path / f"{name}.mkv", moving(60)[start : start + 30])
+    lines: list[str] = []
+    read_footage(
+        [tmp_path], tmp_path / "cache", size=32, frames=9, crop="none", anchored=("x", "y"), report=lines.append
+    )
+    assert not any("--each" in line for line in lines)
