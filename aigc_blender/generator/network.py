@@ -429,7 +429,8 @@ def _linear(inputs: int, outputs: int, variance: float = 1.0, *, bias: bool = Tr
 
 
 def _initial_gain(level: int) -> float:
-    return (1.0, 0.7, 0.3, 0.0)[min(level, 3)]
+    """Little at the finest level, where full strength hurts; but zero would stay zero, as noise of either sign does as much."""
+    return (1.0, 0.7, 0.3, 0.15)[min(level, 3)]
 
 
 def _indices(span: Span, period: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ def weights(film: Path, out: str, network: str = "discriminator") -> dict[str, t
 def test_footage_is_augmented_and_opaque_footage_held_tighter(film: Path) -> None:
     assert fit(film, "a.safetensors", "--steps", "1") == 0
     config = load_model(film.parent / "a.safetensors").card.training["config"]
-    assert (config["augment"], config["gamma"], config["rate"]) == (0.6, 16, 4e-4)
+    assert (config["augment"], config["gamma"], config["rate"]) == (0.4, 16, 4e-4)
     assert fit(film, "b.safetensors", "--steps", "1", "--augment", "0", "--gamma", "3", "--rate", "1e-3") == 0
     config = load_model(film.parent / "b.safetensors").card.training["config"]
     assert (config["augment"], config["gamma"], config["rate"]) == (0, 3, 1e-3)

@@ -30,7 +30,7 @@ BUNDLED_LICENCE = "GPL-3.0-or-later"
 HEIGHTS = (1, 2)  # element heights rendered, in clip sizes
 PROCEDURAL_FRAMES = 72  # of a clip
 GAMMA_FALL = 0.08  # of the penalty's weight, from a run's start to its end
-AUGMENT = 0.6  # most probability of each kind, for footage
+AUGMENT = 0.4  # most probability of each kind, for footage
 STEPS_ALONE = 200  # in which the discriminator catches up with a generator that is trained already
 
 
@@ -92,7 +92,7 @@ def add(commands: Any) -> None:
     fit.add_argument(
         "--augment",
         type=float,
-        help="most probability of each kind of augmentation, 0 to 0.8; it rises as footage is learned by heart (default: 0.6 for footage, 0 for procedural clips)",
+        help="most probability of each kind of augmentation, 0 to 0.8; it rises as footage is learned by heart (default: 0.4 for footage, 0 for procedural clips)",
     )
     fit.add_argument("--seed", type=int, default=0)
     fit.add_argument("--name", help="name of the model (default: that of the style)")
