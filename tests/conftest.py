@@ -4,6 +4,7 @@
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,8 @@ for _name in ("BLENDER_USER_RESOURCES", "AIGC_HOME"):
     os.environ[_name] = str(_folder)
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.pop("AIGC_MODEL_PATH", None)
+# A job in the background ignores it, and so would the processes that are to be interrupted.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A slow machine is no fault of the code, and a failure must be seen again on the next run.
 settings.register_profile("default", deadline=None, print_blob=True)
