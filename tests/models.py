@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 
 from aigc_blender.card import Card, Control, Rights, Style
+from aigc_blender.generator.architecture import Architecture, TrunkLevel
 from aigc_blender.generator.checkpoint import save_model
-from aigc_blender.generator.network import Architecture, Generator, TrunkLevel
+from aigc_blender.generator.network import Generator
 
 TINY = Architecture(
     styles=2,

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aigc_blender.generator.network import BASE_HEIGHT, CHANNELS, SLOPE, Placement
+from aigc_blender.generator.architecture import CHANNELS
+from aigc_blender.generator.network import BASE_HEIGHT, SLOPE, Placement
 
 from .augment import Augmentation
 

@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from aigc_blender.generator.architecture import Architecture
 from aigc_blender.generator.field import latent
-from aigc_blender.generator.network import Architecture, Generator, Wrap
+from aigc_blender.generator.network import Generator, Wrap
 
 from .augment import Augmentation, draw_augmentation
 from .discriminator import Discriminator, DiscriminatorShape

@@ -21,8 +21,9 @@ from safetensors.torch import save as save_tensors
 from ..card import Card, ModelFile, parse_header, read_model_bytes
 from ..errors import ModelError
 from ..recipe import GENERATOR_VERSION
+from .architecture import Architecture, architecture_from_dict
 from .cost import flop_per_pixel
-from .network import Architecture, Generator, architecture_from_dict
+from .network import Generator
 
 MAX_FLOP_PER_PIXEL = 4e6
 _STORED = {"F16": torch.float16, "F32": torch.float32}

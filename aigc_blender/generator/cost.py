@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from .architecture import CHANNELS, HEAD_STRIDE, Architecture
 from .lattice import Window, before_convolution, before_upsampling, length
-from .network import CHANNELS, HEAD_STRIDE, Architecture, head_span
+from .network import head_span
 
 
 def trunk_flop(architecture: Architecture, out: Window) -> int:

@@ -12,94 +12,20 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from . import field
+from .architecture import CHANNELS, HEAD_STRIDE, Architecture
 from .lattice import Span, Window, before_convolution, before_upsampling, length, spline_taps
 
 SLOPE = 0.2  # of the leaky ReLU
 BASE_HEIGHT = 64  # pixels: the element height whose scale input is 0
 POSITION_CENTRES = (0.0, 0.25, 0.5, 0.75, 1.0)
 POSITION_FEATURES = len(POSITION_CENTRES) + 1
-CHANNELS = 4  # premultiplied RGBA
-HEAD_STRIDE = 2  # pixels a cell before the pixel shuffle
-
-
-@dataclass(frozen=True)
-class TrunkLevel:
-    """One level of the lattice: strides in pixels and model frames, feature and noise channels."""
-
-    stride: int
-    knot_stride: int
-    channels: int
-    noise: int
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """The generator's shape; it travels in the model card."""
-
-    styles: int
-    controls: int  # slots a style; unused ones are 0
-    trunk: tuple[TrunkLevel, ...] = (
-        TrunkLevel(32, 16, 96, 32),
-        TrunkLevel(16, 8, 96, 16),
-        TrunkLevel(8, 4, 64, 8),
-        TrunkLevel(4, 2, 48, 8),
-    )
-    head: tuple[int, int] = (48, 32)  # channels at 4 and at 2 pixels a cell
-    latent: int = 16
-    width: int = 128  # of w
-    scenery: tuple[int, int] = (0, 0)  # pixels high and wide of what stands still where it was filmed; 0: none
-
-    def __post_init__(self) -> None:
-        """Refuse shapes that the network does not have.
-
-        Raises:
-            ValueError: which rule is broken.
-        """
-        for coarse, fine in zip(self.trunk, self.trunk[1:], strict=False):
-            if coarse.stride != 2 * fine.stride or coarse.knot_stride != 2 * fine.knot_stride:
-                raise ValueError("strides must halve from level to level")
-        if not self.trunk or self.trunk[-1].stride != 2 * HEAD_STRIDE:
-            raise ValueError(f"the finest trunk level must have stride {2 * HEAD_STRIDE}")
-        sizes = [self.styles, self.latent, self.width, *self.head, *(lv.channels for lv in self.trunk)]
-        if not (all(0 <= s <= 512 for s in self.scenery) and all(self.scenery) == any(self.scenery)):
-            raise ValueError("scenery may be 1 to 512 pixels high and wide, or 0 both")
-        if len(self.trunk) > 6 or not all(1 <= s <= 512 for s in sizes) or not 0 <= self.controls <= 64:
-            raise ValueError("there may be 6 levels and 512 channels at the most")
-
-    @property
-    def cell(self) -> int:
-        """Stride of the coarsest level in pixels: what a tiled axis must be a multiple of."""
-        return self.trunk[0].stride
-
-    @property
-    def knot(self) -> int:
-        """Knot stride of the coarsest level in model frames: what a loop is a multiple of."""
-        return self.trunk[0].knot_stride
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready data for the card."""
-        return asdict(self)
-
-
-def architecture_from_dict(raw: dict[str, Any]) -> Architecture:
-    """The architecture a card states.
-
-    Raises:
-        ValueError, TypeError, KeyError: it states none, or one the network does not have.
-    """
-    values = dict(raw)
-    values["trunk"] = tuple(TrunkLevel(**level) for level in values["trunk"])
-    values["head"] = tuple(values["head"])
-    values["scenery"] = tuple(values.get("scenery", (0, 0)))
-    return Architecture(**values)
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from ..card import Style
 from ..errors import DeviceError, RecipeError
 from ..recipe import Recipe, check_style, zoom
+from .architecture import CHANNELS
 from .checkpoint import Model
 from .cost import block_flop, block_window
 from .enlarge import enlarge
 from .field import latent
 from .lattice import Window
-from .network import CHANNELS, Placement, Wrap, spline
+from .network import Placement, Wrap, spline
 from .timeline import Timeline, timeline
 
 Frame = NDArray[np.float32]

@@ -6,8 +6,9 @@ from __future__ import annotations
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from aigc_blender.generator.architecture import Architecture
 from aigc_blender.generator.cost import block_flop, block_window, flop_per_pixel
-from aigc_blender.generator.network import Architecture, Generator, Placement, Wrap, spline
+from aigc_blender.generator.network import Generator, Placement, Wrap, spline
 
 CELLS, FRAMES = 32, 16
 BUDGET = 60_000  # FLOP a pixel with halo: twice what a first design needed

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from aigc_blender.card import Card, Style
+from aigc_blender.generator.architecture import Architecture, architecture_from_dict
 from aigc_blender.generator.checkpoint import Model, load_model, save_model
-from aigc_blender.generator.network import Architecture, Generator, Placement, architecture_from_dict
+from aigc_blender.generator.network import Generator, Placement
 from aigc_blender.generator.sampler import Sampler
 from aigc_blender.recipe import Recipe
 from tests.models import TINY

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
+from aigc_blender.generator.architecture import Architecture
 from aigc_blender.generator.checkpoint import load_model, save_model
-from aigc_blender.generator.network import Architecture
 from tests.models import TINY, tiny_model
 from tests.training.test_fit import SMALL, folder_of_run, run, waves
 from tests.training.test_trainer import CONFIG, two_styles

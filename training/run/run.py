@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from aigc_blender.errors import ModelError
+from aigc_blender.generator.architecture import Architecture
 from aigc_blender.generator.checkpoint import Model
-from aigc_blender.generator.network import Architecture
 
 from ..distributed import Team, measure_efficiency
 from ..errors import RunFailedError, TrainingError
