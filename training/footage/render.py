@@ -37,25 +37,16 @@ def render_footage(
     Rendered at the greatest height and averaged down by whole factors; control values are drawn
     uniformly. A cache that was left unfinished continues at the clip it had reached.
     """
-    return [_render(folder / name, name, clips, frames, sorted(heights), seed, device, report) for name in names]
+    footage = []
+    for name in names:
+        own = folder / name
+        own.mkdir(parents=True, exist_ok=True)
+        with locked(own / "lock"):  # of two runs, one renders
+            footage.append(_render(own, name, clips, frames, sorted(heights), seed, device, report))
+    return footage
 
 
 def _render(
-    folder: Path,
-    name: str,
-    clips: int,
-    frames: int,
-    heights: Sequence[int],
-    seed: int,
-    device: torch.device | str,
-    report: Callable[[str], None],
-) -> Footage:
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / "lock"):  # of two runs, one renders
-        return _rendered(folder, name, clips, frames, heights, seed, device, report)
-
-
-def _rendered(
     folder: Path,
     name: str,
     clips: int,
