@@ -138,6 +138,10 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
 
     start = load_model(arguments.start) if arguments.start else None
     taught = _discriminator(arguments.start) if arguments.start else None
+    if start and taught is None:
+        print(
+            f"{arguments.start}: its discriminator is not beside it; a new one first learns alone, for {STEPS_ALONE} steps."
+        )
     if arguments.freeze and taught is None:
         raise TrainingError(
             "--freeze keeps what a discriminator has learned; give --from a model whose .run folder is there."
