@@ -6,10 +6,11 @@ BLENDER := 4.5
 MAIN := .venv/bin/python
 PYTHON := $(if $(filter 4.5,$(BLENDER)),$(MAIN),.venv-$(BLENDER)/bin/python)
 
-.PHONY: help demo test lint format extension model setup clean
+.PHONY: help demo gallery test lint format extension model setup clean
 
 help:
 	@echo "make demo                 a fire loop from the bundled model, rendered by Blender: see out/demo"
+	@echo "make gallery              every element in a scene of its own, rendered by Blender: see docs/gallery"
 	@echo "make test                 checks and tests; BLENDER=5.0 or BLENDER=5.2 runs those in Blender on another version"
 	@echo "make extension            the zip that Blender installs: see dist"
 	@echo "make model                trains the bundled models anew, for hours: see runs"
@@ -18,6 +19,9 @@ help:
 
 demo: setup
 	$(MAIN) examples/demo.py
+
+gallery: setup
+	$(MAIN) -m examples.gallery
 
 # The other versions of Blender have no torch beside them: frames come from the main environment, as at a user's.
 ifeq ($(BLENDER),4.5)
@@ -40,12 +44,9 @@ format: setup
 extension: setup
 	$(MAIN) scripts/build_extension.py dist
 
-# A run that was ended goes on with the same command. The files are bundled by copying them to aigc_blender/models.
+# As training/bundled.toml says. What was ended goes on with the same command; see docs/bundled-models.md.
 model: setup
-	$(MAIN) -m training fit --procedural --style fire,smoke --steps 3500 \
-		--name "Fire and Smoke" --out runs/fire-and-smoke.safetensors
-	$(MAIN) -m training fit --procedural --style caustics,clouds --steps 3000 --rate 4e-4 --gamma 24 \
-		--name "Water and Sky" --out runs/water-and-sky.safetensors
+	$(MAIN) -m training make
 
 setup:
 	@scripts/setup 4.5

@@ -233,8 +233,8 @@ def check_style(recipe: Recipe, style: Style, cell: int) -> None:
 def zoom(recipe: Recipe, style: Style, cell: int) -> int:
     """Pixels of the frame a pixel of the network, along each axis.
 
-    Elements are drawn at a height that the model knows and enlarged by a whole factor, the greatest
-    one at which tiled axes hold whole cells.
+    Elements are drawn at a height that the model knows and enlarged by a whole factor, the least
+    one at which tiled axes hold whole cells: the taller an element is drawn, the more detail it has.
 
     Raises:
         RecipeError: a tiled axis holds none; names the sizes next to it.
@@ -243,7 +243,7 @@ def zoom(recipe: Recipe, style: Style, cell: int) -> int:
     most = max(1, height // style.native_height)
     least = min(most, -(-height // style.max_height))
     tiled = [(axis, size) for axis, size in (("x", recipe.width), ("y", recipe.height)) if axis in recipe.tile]
-    for factor in range(most, least - 1, -1):
+    for factor in range(least, most + 1):
         if all(size % (cell * factor) == 0 for _, size in tiled):
             return factor
     step = cell * least

@@ -73,6 +73,11 @@ def test_it_holds_the_bundled_models(extension: Path) -> None:
     assert all(name.startswith("models/") for name in models)
 
 
+def test_it_holds_nothing_of_training(extension: Path) -> None:
+    names = zipfile.ZipFile(extension).namelist()
+    assert not [name for name in names if "training" in name or "states" in name or name.endswith("state.json")]
+
+
 def test_blenders_validator_accepts_it(extension: Path) -> None:
     from importlib.util import find_spec
 

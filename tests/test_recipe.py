@@ -151,8 +151,11 @@ def test_elements_are_drawn_at_heights_the_model_knows(recipe: Recipe, native: i
         assert native <= height / factor <= style.max_height
     else:
         assert factor == 1
-    for axis, size in (("x", recipe.width), ("y", recipe.height)):
-        assert axis not in recipe.tile or size % (32 * factor) == 0
+    tiled = [size for axis, size in (("x", recipe.width), ("y", recipe.height)) if axis in recipe.tile]
+    assert all(size % (32 * factor) == 0 for size in tiled)
+    # A smaller factor would have drawn more detail.
+    for smaller in range(1, factor):
+        assert height / smaller > style.max_height or any(size % (32 * smaller) for size in tiled)
 
 
 def test_what_a_style_can_draw_passes() -> None:

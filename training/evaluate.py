@@ -19,7 +19,7 @@ from aigc_blender.generator.checkpoint import Model
 
 from .artist import Artist, Clips
 from .metrics.comparison import compare
-from .metrics.controls import MEASURES, rank_correlation, slopes
+from .metrics.controls import Measure, measure, rank_correlation, slopes
 from .metrics.distances import Score
 from .metrics.features import SqueezeNet
 from .metrics.memory import memory
@@ -123,7 +123,7 @@ def _draw(model: Model, reference: Reference, protocol: Protocol, device: torch.
         sweeps={
             name: artist.clips([{name: p} for p in positions.repeat(protocol.seeds)], range(protocol.sweep))
             for name in _names(style)
-            if name in MEASURES
+            if measure(style.name, name)
         },
         stills={
             name: np.stack([artist.clips([{name: p} for p in positions], [STILL], seed=s)[:, 0] for s in SHOWN_SEEDS])
@@ -182,10 +182,10 @@ def _sweep(drawing: _Drawing, name: str, reference: Reference, protocol: Protoco
     drawn, real = np.empty((0, 2)), np.empty((0, 2))
     if name in drawing.sweeps:
         positions = np.linspace(0, 1, POSITIONS).repeat(protocol.seeds)
-        drawn = np.stack([positions, _measured(drawing.sweeps[name], name)], axis=1)
+        drawn = np.stack([positions, _measured(drawing.sweeps[name], reference.style, name)], axis=1)
         if reference.tagged:
             column = reference.controls[:, _names(reference.style).index(name)]
-            real = np.stack([column, _measured(reference.clips, name)], axis=1)
+            real = np.stack([column, _measured(reference.clips, reference.style, name)], axis=1)
     return Sweep(drawing.stills[name], drawn, real)
 
 
@@ -193,13 +193,21 @@ def _slider(drawing: _Drawing, name: str, reference: Reference, sweep: Sweep) ->
     generated = real = None
     if reference.tagged:
         column = _names(reference.style).index(name)
-        measured = _measured(drawing.clips, name), sweep.real[:, 1]
+        measured = _measured(drawing.clips, reference.style, name), sweep.real[:, 1]
         generated, real = (float(slopes(reference.controls, values)[column]) for values in measured)
-    return Slider(MEASURES[name].words, rank_correlation(sweep.drawn[:, 0], sweep.drawn[:, 1]), generated, real)
+    return Slider(
+        _measure(reference.style, name).words, rank_correlation(sweep.drawn[:, 0], sweep.drawn[:, 1]), generated, real
+    )
 
 
-def _measured(clips: Clips, control: str) -> NDArray[np.float64]:
-    return np.array([MEASURES[control].of(clip.astype(np.float32) / 255) for clip in clips])
+def _measured(clips: Clips, style: Style, control: str) -> NDArray[np.float64]:
+    return np.array([_measure(style, control).of(clip.astype(np.float32) / 255) for clip in clips])
+
+
+def _measure(style: Style, control: str) -> Measure:
+    found = measure(style.name, control)
+    assert found is not None, "sweeps are drawn of what can be measured"
+    return found
 
 
 def _names(style: Style) -> list[str]:

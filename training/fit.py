@@ -19,6 +19,7 @@ from .errors import RunFailedError, TrainingError
 from .export import Label
 from .footage.clips import Footage
 from .lock import locked
+from .run.exported import Exported
 from .run.interrupt import StopOnSignal
 from .run.monitor import USUAL, Intervals, Monitor
 from .run.progress import Progress
@@ -45,14 +46,15 @@ def fit(
     team: Team = ALONE,
     start: Model | None = None,
     taught: Mapping[str, torch.Tensor] | None = None,
+    resume: Exported | None = None,
     intervals: Intervals = USUAL,
     report: Callable[[str], None] = tqdm.write,
 ) -> bool:
     """Train and export to ``out``, the model so far too whenever the state is saved.
 
     States, log, sheets and videos go to the folder ``<out>.run``, which one run at a time may use. A run
-    begins with the weights of ``start`` and of a discriminator ``taught``, if given, and goes on from its
-    own state where there is one. Where a loss is no longer a number it goes back to its last state and on at half the rate. The
+    begins with the weights of ``start`` and of a discriminator ``taught``, or with the state ``resume``, if given, and
+    goes on from its own state where there is one. Where a loss is no longer a number it goes back to its last state and on at half the rate. The
     processes of a team stop, save and go back together; the leader alone writes.
 
     Returns whether the run reached its limit; False where a signal ended it early. The model is written
@@ -76,7 +78,7 @@ def fit(
                 folder.mkdir(parents=True, exist_ok=True)
                 taken = f"{out}: another run is making this file; let it end, or give another --out."
                 stack.enter_context(locked(folder / "lock", taken))
-            run = Run(config, footage, out, label, device, team, start, taught, report)
+            run = Run(config, footage, out, label, device, team, start, taught, resume, report)
             stop = stack.enter_context(StopOnSignal())
             run.begin()
             monitor = stack.enter_context(closing(Monitor(run, intervals, report))) if team.leads else None

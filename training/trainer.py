@@ -53,6 +53,10 @@ class Config:
     augment_lead: float = 0.6  # ... rising while real clips win more pairs than this than they lose, and falling else
     augment_clips: int = 10_000  # from probability 0 to 1
     freeze: int = 0  # first layers of the discriminator that stay as they were learned before (Mo et al. 2020)
+    pace: float = 1.0  # the generator's rate, in the discriminator's
+    least_lead: float = (
+        -1.0
+    )  # the generator rests while the lead is less: against a judge that cannot tell it only drifts
     alone: int = 0  # steps of the discriminator alone, then as many in which the generator gathers speed
     seed: int = 0
     half: bool = False  # networks compute in bfloat16; weights, penalty, averages and optimisers stay in float32
@@ -134,7 +138,7 @@ class Trainer:
             seen = draw_augmentation(rng, config.batch, config.size, self.augment, self.device)[share]
 
         # 2. Generate what the real clips show.
-        moves = self.steps >= config.alone
+        moves = self.steps >= config.alone and self.lead >= config.least_lead
         with torch.set_grad_enabled(moves):
             fake = self.generate(self.generator, seeds, real, instants, offset)
 
@@ -270,7 +274,10 @@ class Trainer:
         # After the steps alone, as many in which the generator gathers speed.
         alone = self.config.alone
         speed = min(max(self.steps - alone + 1, 0) / (alone + 1), 1.0)
-        for optimiser, factor in ((self.generator_optimiser, speed), (self.discriminator_optimiser, 1.0)):
+        for optimiser, factor in (
+            (self.generator_optimiser, speed * self.config.pace),
+            (self.discriminator_optimiser, 1.0),
+        ):
             for group in optimiser.param_groups:
                 group["lr"], group["betas"] = factor * rate, (0.0, beta)
 

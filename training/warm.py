@@ -9,8 +9,13 @@ from dataclasses import replace
 import torch
 
 from aigc_blender.card import Style
+from aigc_blender.generator.architecture import Architecture
 from aigc_blender.generator.checkpoint import Model
 from aigc_blender.generator.network import Generator
+
+STEPS_ALONE = 200  # in which a new discriminator catches up with a generator that is trained already
+FINEST_NOISE = Architecture(styles=1, controls=0).trunk[-1].noise
+ASIDE = 0.5  # of a new style from the mean: as far as fresh ones lie apart
 
 
 @torch.no_grad()
@@ -18,31 +23,41 @@ def warm_network(model: Model, styles: Sequence[Style], scenery: tuple[int, int]
     """The model's network with one row a style of ``styles`` in place of its own, and room for so much scenery.
 
     A style that the model has under the same name starts as it is there, with its controls of the same names;
-    others start as the mean of all the model has at default controls. New controls start without effect.
+    others start at the mean of all the model has at default controls, of several each to another side of it: two in one
+    place could not be told apart. New controls start without effect. A finest level without noise is given some.
     """
     tensors = dict(model.network.state_dict())
+    *coarser, finest = model.architecture.trunk
+    if not finest.noise:
+        finest = replace(finest, noise=FINEST_NOISE)
+        del tensors[f"noise_gain.{len(coarser)}"]
     old = model.card.styles
     slots = max(1, *(len(style.controls) for style in styles))
     defaults = torch.zeros(len(old), tensors["control"].shape[1])
     for row, style in enumerate(old):
         defaults[row, : len(style.controls)] = torch.tensor([control.default for control in style.controls])
     at_default = tensors["style"] + torch.einsum("nc,ncw->nw", defaults * 2 - 1, tensors["control"])
+    names = [other.name for other in old]
+    strangers = [style.name for style in styles if style.name not in names]
+    aside = ASIDE * torch.randn(len(strangers), tensors["style"].shape[1], generator=torch.Generator().manual_seed(0))
+    aside -= aside.mean(0)
     rows, effects = [], torch.zeros(len(styles), slots, tensors["style"].shape[1])
     for index, style in enumerate(styles):
-        known = next((i for i, other in enumerate(old) if other.name == style.name), None)
-        if known is None:
-            rows.append(at_default.mean(0))
+        if style.name in strangers:
+            rows.append(at_default.mean(0) + aside[strangers.index(style.name)])
             continue
+        known = names.index(style.name)
         row = tensors["style"][known].clone()
-        names = [control.name for control in style.controls]
+        controls = [control.name for control in style.controls]
         for slot, control in enumerate(old[known].controls):
             effect = tensors["control"][known, slot]
-            if control.name in names:
-                effects[index, names.index(control.name)] = effect
+            if control.name in controls:
+                effects[index, controls.index(control.name)] = effect
             else:  # as if it stood at its default
                 row += (control.default * 2 - 1) * effect
         rows.append(row)
-    network = Generator(replace(model.architecture, styles=len(styles), controls=slots, scenery=scenery))
+    trunk = (*coarser, finest)
+    network = Generator(replace(model.architecture, trunk=trunk, styles=len(styles), controls=slots, scenery=scenery))
     tensors["style"], tensors["control"] = torch.stack(rows), effects
     fresh = network.state_dict()
     network.load_state_dict(

@@ -19,6 +19,9 @@ NEW = Style("waves")
 Z = torch.randn(1, 4, generator=torch.Generator().manual_seed(0))
 
 
+FINEST_GAIN = "noise_gain.2"  # of the tiny model, whose finest level has no noise
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return load_model(tiny_model(tmp_path_factory.mktemp("models")))
@@ -55,13 +58,28 @@ def test_a_new_style_starts_between_the_old_ones(model: Model) -> None:
     torch.testing.assert_close(network.style[0], torch.stack(rows).mean(0))
 
 
+def test_new_styles_start_apart_around_the_same_place(model: Model) -> None:
+    alone = warm_network(model, [NEW]).style[0]
+    rows = warm_network(model, [NEW, model.card.styles[0], replace(NEW, name="other")]).style[::2]
+    torch.testing.assert_close(rows.mean(0), alone)
+    assert (rows[0] - rows[1]).std() > 0.3
+
+
+def test_a_finest_level_without_noise_is_given_some(model: Model) -> None:
+    finest = len(model.architecture.trunk) - 1
+    assert model.architecture.trunk[finest].noise == 0
+    network = warm_network(model, model.card.styles)
+    assert network.architecture.trunk[finest].noise > 0
+    assert network.noise_gain[finest] > 0
+
+
 @pytest.mark.parametrize("scenery", [(0, 0), (64, 80)])
 def test_all_else_is_the_models(model: Model, scenery: tuple[int, int]) -> None:
     network = warm_network(model, [NEW, *model.card.styles], scenery)
     assert network.architecture.scenery == scenery
     shared = network.state_dict()
     for name, tensor in model.network.state_dict().items():
-        assert name in ("style", "control") or torch.equal(shared[name], tensor)
+        assert name in ("style", "control", FINEST_GAIN) or torch.equal(shared[name], tensor)
 
 
 def test_scenery_of_another_size_begins_anew(model: Model) -> None:

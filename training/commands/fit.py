@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aigc_blender.card import Rights
-
+from ..bundled import AUTHOR, GAMMA_FALL, LICENCE, MODELS, RIGHTS
 from ..errors import TrainingError
 from . import reading
 
@@ -21,17 +20,11 @@ if TYPE_CHECKING:
     from ..distributed import Team
     from ..export import Label
     from ..footage.clips import Footage
+    from ..run.exported import Exported
 
-BUNDLED_RIGHTS = Rights(
-    statement="Trained only on footage that this project's own simulations rendered; free for any use, commercial use included.",
-    sources=("training/footage/procedural",),
-)
-BUNDLED_LICENCE = "GPL-3.0-or-later"
 HEIGHTS = (1, 2)  # element heights rendered, in clip sizes
 PROCEDURAL_FRAMES = 72  # of a clip
-GAMMA_FALL = 0.08  # of the penalty's weight, from a run's start to its end
 AUGMENT = 0.4  # most probability of each kind, for footage
-STEPS_ALONE = 200  # in which the discriminator catches up with a generator that is trained already
 
 
 def add(commands: Any) -> None:
@@ -54,6 +47,12 @@ def add(commands: Any) -> None:
         type=Path,
         metavar="MODEL",
         help="begin with the weights of a model file, and of its discriminator where its .run folder lies beside it",
+    )
+    fit.add_argument(
+        "--resume",
+        type=Path,
+        metavar="FOLDER",
+        help="begin with an exported state of this very run, unless it has one of its own",
     )
     fit.add_argument(
         "--beside",
@@ -134,15 +133,18 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
     from aigc_blender.generator.checkpoint import load_model
 
     from ..fit import Limits, clip_frames, fit
+    from ..precision import half_precision
     from ..trainer import Config
+    from ..warm import STEPS_ALONE
 
     start = load_model(arguments.start) if arguments.start else None
     taught = _discriminator(arguments.start) if arguments.start else None
+    resume = _exported(arguments)
     if start and taught is None:
         print(
             f"{arguments.start}: its discriminator is not beside it; a new one first learns alone, for {STEPS_ALONE} steps."
         )
-    if arguments.freeze and taught is None:
+    if arguments.freeze and taught is None and resume is None:
         raise TrainingError(
             "--freeze keeps what a discriminator has learned; give --from a model whose .run folder is there."
         )
@@ -163,21 +165,23 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
         horizon_clips=arguments.steps * arguments.batch,
         augment=arguments.augment,
         freeze=arguments.freeze,
-        alone=STEPS_ALONE if start and taught is None else 0,
+        alone=resume.alone if resume else STEPS_ALONE if start and taught is None else 0,
         seed=arguments.seed,
-        half=_half(arguments.precision, device),
+        half=half_precision(arguments.precision, device),
     )
     limits = Limits(arguments.steps, arguments.minutes)
-    return fit(footage, config, limits, arguments.out, label, device=device, team=team, start=start, taught=taught)
-
-
-def _half(precision: str, device: torch.device) -> bool:
-    """Whether networks compute in bfloat16; by themselves where the hardware does."""
-    import torch
-
-    if precision == "auto":
-        return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return precision == "half"
+    return fit(
+        footage,
+        config,
+        limits,
+        arguments.out,
+        label,
+        device=device,
+        team=team,
+        start=start,
+        taught=taught,
+        resume=resume,
+    )
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -194,6 +198,8 @@ def _check(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, name)
         if value is not None and not 0 < value < float("inf"):
             raise TrainingError(f"--{name} is {value}; give a number above 0.")
+    if arguments.start and arguments.resume:
+        raise TrainingError("--resume begins with all that the run had learned; leave --from out.")
     if arguments.freeze < 0:
         raise TrainingError(f"--freeze is {arguments.freeze}; give a number of layers from 0 on.")
     if arguments.augment is not None and not 0 <= arguments.augment <= 0.8:
@@ -219,12 +225,21 @@ def _discriminator(model: Path) -> dict[str, torch.Tensor] | None:
     return None if state is None else state["discriminator"]
 
 
+def _exported(arguments: argparse.Namespace) -> Exported | None:
+    """The exported state to begin with; its model is where it is to be made, among the bundled ones, or beside the state."""
+    from ..run.exported import read_exported
+
+    if not arguments.resume:
+        return None
+    return read_exported(arguments.resume, [arguments.out, *sorted(MODELS.glob("*.safetensors"))])
+
+
 def _procedural(arguments: argparse.Namespace, device: torch.device) -> tuple[list[Footage], Label]:
     from ..export import Label
     from ..footage.procedural import ELEMENTS
 
     footage = _elements(arguments.style or ",".join(ELEMENTS), arguments, device)
-    return footage, Label(arguments.name or "Untitled", "The AIGC contributors", BUNDLED_LICENCE, BUNDLED_RIGHTS)
+    return footage, Label(arguments.name or "Untitled", AUTHOR, LICENCE, RIGHTS)
 
 
 def _real(arguments: argparse.Namespace, frames: int, device: torch.device) -> tuple[list[Footage], Label]:
@@ -235,7 +250,7 @@ def _real(arguments: argparse.Namespace, frames: int, device: torch.device) -> t
     footage, rights = material.footage, material.rights
     if arguments.beside:
         footage = [*footage, *_elements(arguments.beside, arguments, device)]
-        rights = replace(rights, sources=(*rights.sources, *BUNDLED_RIGHTS.sources))
+        rights = replace(rights, sources=(*rights.sources, *RIGHTS.sources))
     twice = [name for name, count in Counter(source.style.name for source in footage).items() if count > 1]
     if twice:
         raise TrainingError(

@@ -104,7 +104,7 @@ def draw_batch(
     device: torch.device,
     share: slice = slice(None),
 ) -> Batch:
-    """Random crops in space and time, styles and element heights equally likely.
+    """Random crops in space and time, styles equally likely, element heights as they are tall.
 
     ``share``: the clips of the batch to give. The others are drawn, so that the shares make up the batch
     and ``rng`` goes on as with it, but not read.
@@ -120,7 +120,8 @@ def draw_crops(
     crops = []
     for style in rng.integers(len(footage), size=batch):
         source = footage[style]
-        height = int(rng.choice(sorted(source.scales)))
+        heights = np.array(sorted(source.scales))  # a crop of a taller element shows less of it
+        height = int(rng.choice(heights, p=heights / heights.sum()))
         clips, length, tall, wide = source.scales[height].shape[:4]
         clip = int(rng.integers(clips))
         start = int(rng.integers(length - (frames - 1) * stride))

@@ -18,6 +18,7 @@ from .motion import LUMA
 Array = NDArray[np.floating[Any]]
 
 OPAQUE = 0.25  # alpha from which flames are seen
+LIT = 0.25  # brightness from which gas is seen
 GREY = 0.35  # saturation below which the sky is cloud
 DRIFT_LAG = 4  # frames
 
@@ -96,15 +97,96 @@ def _signed(peak: int, line: Array) -> float:
     return (fine + len(line) / 2) % len(line) - len(line) / 2
 
 
-MEASURES: dict[str, Measure] = {
+def crispness(clip: Array) -> float:
+    """How suddenly brightness bends: the mean second difference from pixel to pixel over the mean first."""
+    light = clip[..., :3] @ LUMA
+    slopes, bends = (sum(np.abs(np.diff(light, n, axis=axis)).mean() for axis in (1, 2)) for n in (1, 2))
+    return float(bends / max(slopes, 1e-6))
+
+
+def hue(clip: Array) -> float:
+    """Hue of the mean colour, in turns of the circle from yellow over green, blue and magenta to red."""
+    red, green, blue = clip[..., :3].sum((0, 1, 2))
+    return float((np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue) / (2 * np.pi) - 1 / 6) % 1)
+
+
+def blue_share(clip: Array) -> float:
+    """Blue's share of all light."""
+    light = clip[..., :3].sum((0, 1, 2))
+    return float(light[2] / max(light.sum(), 1e-6))
+
+
+def blueness(clip: Array) -> float:
+    """Blue less red, in shares of both: -1 is red, 1 is blue."""
+    red, _, blue = clip[..., :3].sum((0, 1, 2))
+    return float((blue - red) / max(blue + red, 1e-9))
+
+
+def shade(clip: Array) -> float:
+    """Mean brightness of what is covered."""
+    return float(clip[..., :3].mean() / max(clip[..., 3].mean(), 1e-9))
+
+
+def lean(clip: Array) -> float:
+    """Horizontal centre of alpha from the frame's middle, rows weighed by the square of their height."""
+    alpha = clip[..., 3].mean(0)
+    rows, columns = alpha.shape
+    weight = alpha * (np.arange(rows, 0, -1) / rows)[:, None] ** 2
+    place = (np.arange(columns) + 0.5) / columns - 0.5
+    return float((weight * place).sum() / max(weight.sum(), 1e-9))
+
+
+def lit_share(clip: Array) -> float:
+    """Share of the picture that is not dark."""
+    return float((clip[..., :3].max(-1) > LIT).mean())
+
+
+def water_contrast(clip: Array) -> float:
+    """Spread of brightness of waves and foam: of all that is not golden with sunlight."""
+    cool = clip[..., 0] < clip[..., 2]
+    return float((clip[..., :3] @ LUMA)[cool].std()) if cool.any() else 0.0
+
+
+def golden_share(clip: Array) -> float:
+    """Share of the picture that is warmer than the sky."""
+    return float((clip[..., 0] > clip[..., 2] + 0.03).mean())
+
+
+def molten_share(clip: Array) -> float:
+    """Share of the picture that glows."""
+    return float(((clip[..., 0] > 0.6) & (clip[..., 0] - clip[..., 2] > 0.3)).mean())
+
+
+# By the name of the control; where an element's control of that name is about something else, by both names.
+_MEASURES: dict[str, Measure] = {
     "height": Measure("height of the flames", flame_height),
     "turbulence": Measure("change a frame", activity),
     "density": Measure("mean alpha", mean_alpha),
+    "temperature": Measure("blue less red", blueness),
+    "shade": Measure("brightness of what is covered", shade),
     "scale": Measure("correlation length", correlation_length),
     "sharpness": Measure("edge contrast", edge_contrast),
+    "detail": Measure("edge contrast", edge_contrast),
+    "rays": Measure("edge contrast", edge_contrast),
     "coverage": Measure("cloud fraction", cloud_fraction),
     "wind": Measure("drift a frame", drift),
+    "flow": Measure("drift a frame", drift),
+    "roughness": Measure("contrast of water and foam", water_contrast),
+    "glitter": Measure("golden share", golden_share),
+    "heat": Measure("molten share", molten_share),
+    "intensity": Measure("mean alpha", mean_alpha),
+    "jaggedness": Measure("crispness", crispness),
+    "hue": Measure("hue", hue),
+    "aurora hue": Measure("share of blue", blue_share),
+    "nebula hue": Measure("share of blue", blue_share),
+    "nebula density": Measure("share that is lit", lit_share),
+    "torch wind": Measure("centre of the flame's top", lean),
 }
+
+
+def measure(style: str, control: str) -> Measure | None:
+    """What shows whether a control of a style does what it says; None where nothing obvious does."""
+    return _MEASURES.get(f"{style} {control}") or _MEASURES.get(control)
 
 
 def rank_correlation(x: Array, y: Array) -> float:

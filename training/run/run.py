@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -22,6 +23,7 @@ from ..footage.clips import Footage
 from ..scenery import paint_scenery, scenery_size
 from ..trainer import Config, NotFiniteError, Trainer
 from ..warm import warm_network
+from .exported import OPTIMISERS, Exported
 from .state import load_state, save_state
 from .undisturbed import undisturbed
 
@@ -56,20 +58,23 @@ class Run:
         team: Team,
         start: Model | None,
         taught: Mapping[str, torch.Tensor] | None,
+        resume: Exported | None,
         report: Callable[[str], None],
     ) -> None:
-        """Not begun; ``start``: the model whose weights it begins with; ``taught``: those of a discriminator."""
+        """Not begun; ``start``: the model whose weights it begins with; ``taught``: those of a discriminator; ``resume``: the state it begins with instead."""
         self.out, self.label, self.device, self.team, self.report = out, label, device, team, report
+        self.resume = resume
         self.styles = [f.style for f in footage]
         self.folder = run_folder(out)
         stage = scenery_size(footage)
         network = None if start is None else warm_network(start, self.styles, stage)
         slots = max(1, *(len(style.controls) for style in self.styles))
-        architecture = (
-            Architecture(styles=len(footage), controls=slots, scenery=stage)
-            if network is None
-            else network.architecture
-        )
+        if resume:
+            architecture = resume.architecture
+        elif network is not None:
+            architecture = network.architecture
+        else:
+            architecture = Architecture(styles=len(footage), controls=slots, scenery=stage)
         self.trainer = Trainer(config, architecture, footage, device, team)
         if network is not None:
             self.trainer.begin_with(network, taught)
@@ -80,7 +85,7 @@ class Run:
             "styles": [style.name for style in self.styles],
             "anchored": [style.anchored for style in self.styles],
             "clips": [{height: array.shape for height, array in f.scales.items()} for f in footage],
-            "from": start.file.digest if start is not None else "",
+            "from": start.file.digest if start is not None else resume.start if resume else "",
         }
         self.rollbacks, self.steps_done = 0, 0
         self.seconds_before, self.began = 0.0, time.monotonic()
@@ -96,25 +101,27 @@ class Run:
         return self.steps_done * self.trainer.config.batch / (time.monotonic() - self.began)
 
     def begin(self) -> None:
-        """Go on from the newest state, or save the first one.
+        """Go on from the newest state, else from the exported one if there is one, else save the first one.
 
         Raises:
-            TrainingError: the states are another run's, another version's or damaged.
+            TrainingError: the state is another run's, another version's or damaged.
             OSError: the folder cannot be read or written.
         """
         state = self._saved()
         if state is None:
             if self.team.leads and (self.folder / "state.pt").exists():
                 raise self._of_another_version()
+            if self.resume:
+                self._begin_with(self.resume)
             self.save()
             return
+        if self.resume:
+            self.report(f"{self.folder} has states of its own; {self.resume.folder} is not used.")
         if _fields(state) != _fields(self._state()):
             raise self._of_another_version()
-        self._check_same_run(state)
+        self._check_same_run(state, self.folder, "give another --out or remove that folder")
         self._continue(state)
-        self.rollbacks = state["run"]["rollbacks"]
-        self.trainer.rate_factor = 0.5**self.rollbacks
-        self.seconds_before = state["run"]["seconds"]
+        self._count_on(state["run"])
 
     def save(self) -> None:
         """Write the state.
@@ -199,6 +206,27 @@ class Run:
         state: dict[str, Any] | None = self.team.told(found)
         return state
 
+    def _begin_with(self, exported: Exported) -> None:
+        self._check_same_run(exported.plain, exported.folder, "give the arguments of that run, or leave --resume out")
+        state = exported.state()
+        own = self.trainer.state()
+        for name in OPTIMISERS:
+            state[name]["param_groups"] = own[name]["param_groups"]
+        try:
+            self.trainer.load_state(state)
+            _check_moments(self.trainer)
+        except (RuntimeError, ValueError, KeyError, TypeError):
+            raise TrainingError(
+                f"{exported.folder} holds a state of other networks; go on with the version of this program that exported it, or leave --resume out."
+            ) from None
+        self._count_on(exported.plain["run"])
+        self.report(f"Going on from {exported.folder} at step {self.trainer.steps}.")
+
+    def _count_on(self, run: Mapping[str, Any]) -> None:
+        self.rollbacks = run["rollbacks"]
+        self.trainer.rate_factor = 0.5**self.rollbacks
+        self.seconds_before = run["seconds"]
+
     def _continue(self, state: dict[str, Any]) -> None:
         try:
             self.trainer.load_state(state)
@@ -212,20 +240,36 @@ class Run:
             f"{self.folder} holds a run of another version of this program; go on with that one, give another --out, or remove that folder."
         )
 
-    def _check_same_run(self, state: dict[str, Any]) -> None:
-        before = {**state["config"], **state["run"]["origin"]}
-        now = {**asdict(self.trainer.config), **self.origin}
+    def _check_same_run(self, state: Mapping[str, Any], where: Path, remedy: str) -> None:
+        # What a state of an earlier version does not tell was then as it is by default; one from JSON has no tuples.
+        before = _as_json({**asdict(Config()), **state["config"], **state["run"]["origin"]})
+        now = _as_json({**asdict(self.trainer.config), **self.origin})
         for name in before.keys() | now.keys():
             old, new = before.get(name), now.get(name)
             if old == new:
                 continue
             if name not in MAY_CHANGE:
-                raise TrainingError(
-                    f"{self.folder} holds a run with {name} {old!r}, not {new!r}; give another --out or remove that folder."
-                )
+                raise TrainingError(f"{where} holds a run with {name} {old!r}, not {new!r}; {remedy}.")
             self.report(MAY_CHANGE[name].format(old=old, new=new))
 
 
 def _fields(state: dict[str, Any]) -> list[set[str]]:
     """The names of all that a version of this program keeps in a state."""
     return [set(state), *(set(state.get(part, ())) for part in ("config", "run"))]
+
+
+def _as_json(values: dict[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(values))
+    return plain
+
+
+def _check_moments(trainer: Trainer) -> None:
+    """Torch does not look at the shapes of an optimiser's moments before they are used.
+
+    Raises:
+        ValueError: they are not those of the parameters.
+    """
+    for name in OPTIMISERS:
+        for parameter, moments in getattr(trainer, name).state.items():
+            if moments["exp_avg_sq"].shape != parameter.shape:
+                raise ValueError(f"the moments of the {name} have other shapes")

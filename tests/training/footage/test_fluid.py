@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -139,3 +140,19 @@ def test_turbulence_breaks_the_flow_up(element: Element) -> None:
         wrinkles.append((clips.diff(dim=2).abs().mean() / clips.mean()).item())
     assert wrinkles == sorted(wrinkles)
     assert wrinkles[2] > 1.1 * wrinkles[0]
+
+
+def test_temperature_colours_fire_and_nothing_else() -> None:
+    clips = [render(FIRE, temperature=temperature).float() for temperature in (0.0, 0.35, 0.65, 1.0)]
+    assert all(torch.equal(coverage(clip), coverage(clips[0])) for clip in clips)
+    blue = [((clip[..., 2] - clip[..., 0]).sum() / (clip[..., 2] + clip[..., 0]).sum()).item() for clip in clips]
+    assert blue[0] < -0.9
+    assert all(hotter > cooler + 0.1 for cooler, hotter in pairwise(blue))
+    assert blue[-1] > 0.4
+
+
+def test_shade_brightens_smoke_and_nothing_else() -> None:
+    clips = [render(SMOKE, shade=shade).float() for shade in (0.0, 0.5, 1.0)]
+    assert all(torch.equal(coverage(clip), coverage(clips[0])) for clip in clips)
+    black, grey, white = (clip[..., :3].sum() / clip[..., 3].sum() / 3 for clip in clips)
+    assert 3 * black < grey < white / 1.2

@@ -19,7 +19,7 @@ from .element import Element
 from .plate import DETAIL, film, synthesize, upper_half, wave_numbers
 
 FPS = 24.0
-COVERAGE = (0.18, 0.95)  # of the sky's area at coverage 0 and 1
+COVERAGE = (0.2, 0.95)  # of the sky's area at coverage 0 and 1
 WIND = (0.08, 0.62)  # frame sides a second at wind 0 and 1
 
 MODES = 6  # the highest wave number of an axis of the body
@@ -33,12 +33,12 @@ BUBBLES = (
     (3, 1.5, 0.1),
     (6, 1.5, 0.22),
     (11, 1.0, 0.38),
-    (20, 0.65, 0.6),
-    (37, 0.3, 0.9),
+    (21, 0.5, 0.6),
 )  # across, height, rate in Hz
+ALONE = 0.2  # depth under a cloud's edge at which bubbles are half as high
 PULSE = 0.28  # by which a bubble of unit height swells and shrinks
 SWAY = 0.15  # of its diameter
-MEAN, DEVIATION = 0.23, 0.95  # of body and bubbles together, measured: they relate coverage to the cloud's edge
+MEAN, DEVIATION = 0.03, 0.85  # fitted, so that clouds cover what COVERAGE says
 
 SUN_COLUMNS, SUN_ROWS, SUN_HEIGHT = -2, -3, 0.75  # the way to the sun in the picture, and its rise along that way
 MARCH = (1, 2, 3, 5, 8)  # steps towards the sun
@@ -98,7 +98,8 @@ class Sky:
         x = x - drift + WARP * body.roll(detail // 4, 1)
         y = y + RISE * seconds + WARP * body.roll(detail // 4, 2)
         for (_, swell, rate), points in zip(BUBBLES, self._bubbles, strict=True):
-            height = height + swell * _bubbles(points, rate * seconds, x, y)
+            # Where there is no cloud they fade: alone in the sky they would be specks.
+            height = height + swell * torch.sigmoid((height + ALONE) / ALONE) * _bubbles(points, rate * seconds, x, y)
         return height
 
 

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The bundled models: which there are, how each is trained, what may be done with them."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from aigc_blender.card import Rights
+
+from .errors import TrainingError
+
+TABLE = Path(__file__).with_suffix(".toml")
+STATES = Path(__file__).with_name("states")  # exported ones, a folder for each model
+MODELS = Path(__file__).parents[1] / "aigc_blender" / "models"
+
+AUTHOR = "The AIGC contributors"
+LICENCE = "GPL-3.0-or-later"
+RIGHTS = Rights(
+    statement="Trained only on footage that this project's own simulations rendered; free for any use, commercial use included.",
+    sources=("training/footage/procedural",),
+)
+GAMMA_FALL = 0.08  # of the penalty's weight, from a run's start to its end
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """How a model is trained; ``file`` is its file's name without the suffix. Lengths are in pixels."""
+
+    file: str
+    name: str
+    styles: tuple[str, ...]
+    steps: int
+    size: int  # a side of a training clip
+    heights: tuple[int, ...]  # at which elements are rendered
+    batch: int
+    rate: float
+    gamma: float
+    start: str = ""  # file of the bundled model whose weights it begins with
+    beta: float = 0.9  # Adam's second, at the start
+    pace: float = 1.0  # the generator's rate, in the discriminator's
+    least_lead: float = -1.0  # of the discriminator, for the generator to move
+    clips: int = 64  # rendered of each element ...
+    frames: int = 72  # ... with so many frames
+    seed: int = 0
+
+
+def read_table(path: Path = TABLE) -> tuple[Bundled, ...]:
+    """The models of a table, in its order.
+
+    Raises:
+        TrainingError: it cannot be read, or names the entry that is wrong.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be read ({error.strerror}); give a table of models.") from None
+    except ValueError as error:
+        raise TrainingError(f"{path}: not TOML ({error}); mend it.") from None
+    models = []
+    for file, entry in raw.items():
+        try:
+            models.append(_model(file, entry))
+        except (TypeError, ValueError) as error:
+            raise TrainingError(f"{path}: {file}: {error}; mend it.") from None
+    return tuple(models)
+
+
+def chosen(models: Sequence[Bundled], only: str | None) -> tuple[Bundled, ...]:
+    """The models named, separated by commas; all if none is.
+
+    Raises:
+        TrainingError: a name is not known.
+    """
+    names = [model.file for model in models]
+    wanted = only.split(",") if only else names
+    for name in wanted:
+        if name not in names:
+            raise TrainingError(f"Model {name!r} is not in the table; choose from {', '.join(names)}.")
+    return tuple(model for model in models if model.file in wanted)
+
+
+def _model(file: str, entry: object) -> Bundled:
+    if not re.fullmatch("[a-z0-9-]{1,64}", file) or not isinstance(entry, dict):
+        raise ValueError("an entry is headed by its file's name of a-z, 0-9 and -")
+    known = {f.name for f in fields(Bundled)} - {"file"}
+    if unknown := sorted(entry.keys() - known):
+        raise ValueError(f"{unknown[0]} is not known")
+    lists = {name: tuple(value) for name, value in entry.items() if isinstance(value, list)}
+    model = Bundled(file=file, **{**entry, **lists})
+    if model.size not in (32, 64, 128):
+        raise ValueError("size must be 32, 64 or 128")
+    if not model.styles or not model.heights:
+        raise ValueError("styles and heights must be given")
+    if any(max(model.heights) % height or height < model.size for height in model.heights):
+        raise ValueError("heights must be the size or more, and divide the greatest of them")
+    if not (0 < model.beta < 1 and model.least_lead < 1):
+        raise ValueError("beta must lie in 0..1, least_lead below 1")
+    numbers = (model.steps, model.pace, model.batch, model.rate, model.gamma, model.clips, model.frames)
+    if not all(0 < number < float("inf") for number in numbers) or model.seed < 0:
+        raise ValueError("steps, batch, rate, gamma, clips and frames must be above 0, seed 0 or more")
+    return model
