@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from aigc_blender.card import Card, Style
 
 from .footage.clips import Footage
-from .footage.procedural import ELEMENTS
+from .footage.procedural import ELEMENTS, Element
 from .footage.render import render_footage
 from .metrics.report import EvaluationError
 
@@ -102,15 +102,17 @@ def simulations(
 ) -> list[Reference]:
     """Simulations of the named styles (all if none is named), rendered into ``cache``; ``report`` is told the progress.
 
+    Controls that an element has been given since the model was trained stay at their defaults.
+
     Raises:
-        EvaluationError: the model or the project does not have such a style, or the size is not one it was trained at.
+        EvaluationError: the model or the project does not have such a style or control, or the size is not one it was trained at.
     """
     chosen = [_element(card, name) for name in names or [s.name for s in card.styles]]
     heights = [_height(style, protocol.size) for style in chosen]
     for style in chosen:
-        if [c.name for c in ELEMENTS[style.name].controls] != [c.name for c in style.controls]:
+        if gone := [name for name in _controls_of(style) if name not in _controls_of(ELEMENTS[style.name])]:
             raise EvaluationError(
-                f"Style {style.name} of the model has other controls than the project's; train the model again."
+                f"Style {style.name} of the model has a control {gone[0]} that the project's has not; train the model again."
             )
     found = []
     for style, height in zip(chosen, heights, strict=True):
@@ -120,18 +122,22 @@ def simulations(
         seed = card.training.get("config", {}).get("seed", 0)
         trained = _rendered(cache / "seen", style, protocol.clips, protocol.searched, scales, seed, device, report)
         long = held_out.scales[height]
+        known = _controls_of(style)
+        notes = [
+            f"{protocol.clips} held-out simulations (seed {HELD_OUT_SEED}); copies were looked for in {protocol.clips} simulations of the training seed ({seed})."
+        ]
+        if added := [name for name in _controls_of(held_out.style) if name not in known]:
+            notes.append(f"The model does not know {', '.join(added)}: left at the default in the simulations.")
         found.append(
             Reference(
                 style=style,
                 height=height,
                 clips=np.asarray(long[:, : protocol.frames]),
                 long=long,
-                controls=held_out.controls,
+                controls=held_out.controls[:, [_controls_of(held_out.style).index(name) for name in known]],
                 periodic=held_out.periodic,
                 training=trained.scales[height],
-                notes=(
-                    f"{protocol.clips} held-out simulations (seed {HELD_OUT_SEED}); copies were looked for in {protocol.clips} simulations of the training seed ({seed}).",
-                ),
+                notes=tuple(notes),
             )
         )
     return found
@@ -244,8 +250,20 @@ def _rendered(
     report: Callable[[str], None],
 ) -> Footage:
     return render_footage(
-        folder, [style.name], clips=clips, frames=frames, heights=heights, seed=seed, device=device, report=report
+        folder,
+        [style.name],
+        clips=clips,
+        frames=frames,
+        heights=heights,
+        seed=seed,
+        varied=_controls_of(style),
+        device=device,
+        report=report,
     )[0]
+
+
+def _controls_of(style: Style | Element) -> list[str]:
+    return [control.name for control in style.controls]
 
 
 def _role(digest: str, trained_on: Sequence[str]) -> str:

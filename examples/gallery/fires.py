@@ -158,7 +158,7 @@ def embers(item: Any) -> None:
     ):
         sparks = card("Embers", 4 / 3 * height * repeat, height, place, repeat, start=height)
         faded(show(item, sparks, 1.4), left=0.4, right=0.4, bottom=0.12, top=0.3)
-    lamp("Hearth", (0.35, 0.0, 1.35), 230, (1.0, 0.33, 0.07), radius=0.35)
+    lamp("Hearth", (0.35, 0.0, 1.35), 230, (1.0, 0.33, 0.07), radius=0.12)
     lamp("Blade", (-0.8, -1.6, 1.3), 12, (1.0, 0.4, 0.1), radius=0.1)
     lamp("Night", (-4, -5, 4), 220, (0.45, 0.55, 1.0), radius=1.0)
 

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from aigc_blender.card import Card, Control, Rights, Style
 from tests.training.footage.films import ripples, write_video
 from training.metrics.report import EvaluationError
-from training.reference import HELD_OUT, SHORTEST, TRAINED, UNKNOWN, Protocol, Reference, films
+from training.reference import HELD_OUT, SHORTEST, TRAINED, UNKNOWN, Protocol, Reference, films, simulations
 
 REAL = Path(__file__).parents[3] / "shared" / "footage"
 STYLE = Style(name="campfire", anchored=("y",), native_height=32, max_height=64, controls=(Control("wood", 0.25),))
@@ -109,3 +111,20 @@ def test_real_footage_gives_two_halves(tmp_path: Path) -> None:
     found = reference(card(), REAL / "lake.mp4", cache=tmp_path / "cache")
     assert len(found.clips) >= 8
     assert found.clips.shape[2] == 32
+
+
+def test_a_model_is_compared_in_the_controls_that_it_knows(tmp_path: Path) -> None:
+    old = Style(
+        name="snow", native_height=32, max_height=32, alpha=True, controls=(Control("size"), Control("density"))
+    )
+    protocol = Protocol(clips=4, frames=8, stretch=8, loop=7, searched=8)
+    told: list[str] = []
+    (found,) = simulations(Card("Old", (old,), {}), [], protocol, tmp_path, torch.device("cpu"), told.append)
+    assert found.controls.shape == (4, 2)
+    assert any("wind" in note and "default" in note for note in found.notes)
+    # In the style's own order: what has more flakes covers more.
+    cover = found.clips[..., 3].mean((1, 2, 3))
+    assert np.corrcoef(found.controls[:, 1], cover)[0, 1] > 0.5
+    gone = replace(old, controls=(Control("sparkle"),))
+    with pytest.raises(EvaluationError, match="sparkle"):
+        simulations(Card("Odd", (gone,), {}), [], protocol, tmp_path, torch.device("cpu"), told.append)

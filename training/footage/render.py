@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,20 +29,21 @@ def render_footage(
     frames: int,
     heights: Sequence[int],
     seed: int = 0,
+    varied: Collection[str] | None = None,
     device: torch.device | str = "cpu",
     report: Callable[[str], None] = print,
 ) -> list[Footage]:
     """Clips of the named elements at each element height, from the cache in ``folder`` where it has them.
 
     Rendered at the greatest height and averaged down by whole factors; control values are drawn
-    uniformly. A cache that was left unfinished continues at the clip it had reached.
+    uniformly, those of the names in ``varied`` alone where it is given, and others stay at their defaults. A cache that was left unfinished continues at the clip it had reached.
     """
     footage = []
     for name in names:
         own = folder / name
         own.mkdir(parents=True, exist_ok=True)
         with locked(own / "lock"):  # of two runs, one renders
-            footage.append(_render(own, name, clips, frames, sorted(heights), seed, device, report))
+            footage.append(_render(own, name, clips, frames, sorted(heights), seed, varied, device, report))
     return footage
 
 
@@ -53,17 +54,22 @@ def _render(
     frames: int,
     heights: Sequence[int],
     seed: int,
+    varied: Collection[str] | None,
     device: torch.device | str,
     report: Callable[[str], None],
 ) -> Footage:
     element = ELEMENTS[name]
-    spec = {"clips": clips, "frames": frames, "heights": list(heights), "seed": seed}
+    held = [] if varied is None else [control.name for control in element.controls if control.name not in varied]
+    spec = {"clips": clips, "frames": frames, "heights": list(heights), "seed": seed, "held": held}
     state = folder / "cache.json"
     done = 0
     if state.is_file():
         stored = json.loads(state.read_text())
         done = stored.pop("done") if {**stored, "done": 0} == {**spec, "done": 0} else 0
     values = np.random.default_rng([seed, *name.encode()]).random((clips, len(element.controls)), np.float32)
+    for index, control in enumerate(element.controls):
+        if control.name in held:
+            values[:, index] = control.default
     paths = {height: folder / f"{height}.npy" for height in heights}
     mode = "r+" if done else "w+"
     if done < clips:
