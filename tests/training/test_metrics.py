@@ -270,7 +270,7 @@ def test_an_element_may_have_its_own_measure_of_a_name() -> None:
 
 
 def test_hue_rises_around_the_circle_from_yellow_to_red() -> None:
-    path = [(1, 0.9, 0), (0, 1, 0), (0, 1, 1), (0, 0, 1), (1, 0, 1), (1, 0, 0.1)]
+    path = [(0.9, 1, 0), (0, 1, 0), (0, 1, 1), (0, 0, 1), (1, 0, 1), (1, 0, 0.1)]
     hues = [measured("hue", plain(*colour, 1)) for colour in path]
     assert hues == sorted(hues)
     assert measured("hue", plain(0, 0, 0.3, 0.3)) == pytest.approx(1 / 2, abs=1e-6)
@@ -330,6 +330,27 @@ def test_flame_height_and_coverage_are_measured_in_frame_sides() -> None:
 def test_drift_is_found_below_a_pixel() -> None:
     clip = waves(3, (1.5, 0.75)).astype(np.float32) / 255
     assert measured("wind", clip) == pytest.approx(np.hypot(1.5, 0.75) / SIDE, rel=0.1)
+
+
+def test_flow_has_a_direction() -> None:
+    right, down = (waves(3, shift).astype(np.float32) / 255 for shift in ((0.5, 0), (0, 0.5)))
+    assert measured("wind", right, "snow") == pytest.approx(0.5 / SIDE, rel=0.2)
+    assert measured("wind", down, "snow") == pytest.approx(0, abs=0.1 / SIDE)
+    assert measured("speed", down) == pytest.approx(-0.5 / SIDE, rel=0.2)
+    sideways, downwards = (measured("turbulence", clip, "embers") for clip in (right, down))
+    assert sideways > 3 * downwards
+
+
+def test_streaks_lean_and_are_long() -> None:
+    rows, columns = np.mgrid[:64, :64]
+    clips = []
+    for lean in (-0.5, 0.0, 0.5):
+        light = np.sin((columns - lean * rows) * 2 * np.pi / 9) / 2 + 0.5
+        clips.append(_opaque(light[None]))
+    leans = [measured("wind", clip, "rain") for clip in clips]
+    assert leans == pytest.approx([-np.arctan(0.5), 0, np.arctan(0.5)], abs=0.1)
+    grain = _opaque(np.random.default_rng(0).random((1, 64, 64)))
+    assert measured("length", clips[1]) > 3 > 1.5 > measured("length", grain)
 
 
 def test_scale_and_sharpness_follow_wavelength() -> None:

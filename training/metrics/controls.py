@@ -157,6 +157,52 @@ def molten_share(clip: Array) -> float:
     return float(((clip[..., 0] > 0.6) & (clip[..., 0] - clip[..., 2] > 0.3)).mean())
 
 
+def flow(clip: Array) -> tuple[float, float]:
+    """How far the picture's light moves right and up in a frame, by least squares over all pixels (Lucas & Kanade 1981)."""
+    light = clip[..., :3] @ LUMA
+    change = np.diff(light, axis=0)
+    down, right = np.gradient((light[1:] + light[:-1]) / 2, axis=(1, 2))
+    across, mixed, along = (right * right).mean(), (right * down).mean(), (down * down).mean()
+    x, y = (right * change).mean(), (down * change).mean()
+    scale = max(across * along - mixed**2, 1e-12) * light.shape[1]
+    return float((mixed * y - along * x) / scale), float((across * y - mixed * x) / scale)
+
+
+def flow_right(clip: Array) -> float:
+    """How far the picture moves to the right in a frame."""
+    return flow(clip)[0]
+
+
+def flow_up(clip: Array) -> float:
+    """How far the picture rises in a frame."""
+    return flow(clip)[1]
+
+
+def wander(clip: Array) -> float:
+    """How far the picture moves sideways in a frame, whichever way: averaged over blocks of an eighth of a side."""
+    light = clip[..., :3] @ LUMA
+    slope = np.gradient((light[1:] + light[:-1]) / 2, axis=2)
+    frames, rows, columns = slope.shape
+    block = rows // 8
+    moved = (slope * np.diff(light, axis=0))[:, : rows // block * block, : columns // block * block]
+    moved = moved.reshape(frames, rows // block, block, columns // block, block).sum((2, 4))
+    return float(np.abs(moved).sum() / max((slope**2).sum(), 1e-9) / rows)
+
+
+def slant(clip: Array) -> float:
+    """Lean of streaks from the vertical, in radians: positive where they lead down to the right."""
+    down, right = np.gradient(clip[..., :3] @ LUMA, axis=(1, 2))
+    return float(-0.5 * np.arctan2(2 * (right * down).mean(), (right**2 - down**2).mean()))
+
+
+def elongation(clip: Array) -> float:
+    """How much longer than wide the picture's grain is."""
+    down, right = np.gradient(clip[..., :3] @ LUMA, axis=(1, 2))
+    half = (right**2 + down**2).mean() / 2
+    apart = np.hypot((right**2 - down**2).mean() / 2, (right * down).mean())
+    return float(np.sqrt((half + apart) / max(half - apart, 1e-12)))
+
+
 # By the name of the control; where an element's control of that name is about something else, by both names.
 _MEASURES: dict[str, Measure] = {
     "height": Measure("height of the flames", flame_height),
@@ -180,6 +226,12 @@ _MEASURES: dict[str, Measure] = {
     "aurora hue": Measure("share of blue", blue_share),
     "nebula hue": Measure("share of blue", blue_share),
     "nebula density": Measure("share that is lit", lit_share),
+    "rain wind": Measure("slant", slant),
+    "snow wind": Measure("drift to the right a frame", flow_right),
+    "embers turbulence": Measure("sideways motion a frame", wander),
+    "size": Measure("correlation length", correlation_length),
+    "length": Measure("elongation of the grain", elongation),
+    "speed": Measure("rise a frame", flow_up),
     "torch wind": Measure("centre of the flame's top", lean),
 }
 
