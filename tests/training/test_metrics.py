@@ -275,7 +275,7 @@ def test_hue_rises_around_the_circle_from_yellow_to_red() -> None:
     assert hues == sorted(hues)
     assert measured("hue", plain(0, 0, 0.3, 0.3)) == pytest.approx(1 / 2, abs=1e-6)
     assert measured("temperature", plain(1, 0.5, 0, 1)) == -1
-    assert measured("temperature", plain(0.2, 0.5, 0.6, 1)) == pytest.approx(0.5)
+    assert measured("temperature", plain(0.2, 0.5, 0.6, 1)) == pytest.approx(0.5, abs=1e-6)
     assert measured("hue", plain(0.2, 0.2, 0.4, 1), "nebula") == pytest.approx(0.5)
 
 
