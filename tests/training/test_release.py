@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What training brought home becomes what ships: with its figures, and never a worse model for a better one by accident."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aigc_blender.card import read_model_file
+from tests.models import tiny_model
+from training.__main__ import main
+from training.errors import TrainingError
+from training.metrics.distances import Score
+from training.metrics.report import Report, Slider, write_json
+from training.release import release, standing
+
+
+def home(folder: Path, seed: int, distance: float) -> Path:
+    """A folder as training leaves it: a model, figures of it and a state."""
+    folder.mkdir()
+    model = tiny_model(folder, seed=seed)
+    scores = {name: Score(distance, 0.5) for name in ("patches, frames", "patches, lag 1", "kernel, frames")}
+    scores |= {
+        "spectrum, dB": Score(3, 1),
+        "loop seam": Score(1, 1),
+        "tile seam x": Score(1.1, 1),
+        "repeat": Score(0, 0),
+    }
+    reports = [Report(style, scores, {"height": Slider("height", 0.9, 0.4, 0.5)}) for style in ("fire", "caustics")]
+    about = {"digest": read_model_file(model).digest, "protocol": {"clips": 4, "size": 64}}
+    write_json(folder / "tiny.json", about, reports)
+    (folder / "tiny").mkdir()
+    (folder / "tiny" / "state.json").write_text(str(seed))
+    return folder
+
+
+def run(folder: Path, shipped: Path, *options: str) -> int:
+    places = ["--models", str(shipped), "--states", str(shipped / "states"), "--page", str(shipped / "figures.md")]
+    return main(["release", str(folder), *places, *options])
+
+
+def test_figures_go_onto_the_card_and_into_the_tables(tmp_path: Path) -> None:
+    folder, shipped = home(tmp_path / "home", 0, 1.0), tmp_path / "shipped"
+    shipped.mkdir()
+    assert run(folder, shipped) == 0
+    card = read_model_file(shipped / "tiny.safetensors").card
+    assert card.metrics["styles"]["fire"]["scores"]["patches, frames"] == [1.0, 0.5]
+    assert standing(card.metrics["styles"]["fire"]["scores"]) == pytest.approx(2)
+    rows = [line for line in (shipped / "figures.md").read_text().splitlines() if line.startswith("| fire |")]
+    assert "| 64 | 2.0 | 2.0 | 2.0 |" in rows[0]
+    assert "| height | height | 0.90 | 0.400 | 0.500 |" in rows[1]
+    assert (shipped / "states" / "tiny" / "state.json").read_text() == "0"
+
+
+def test_a_better_model_takes_the_place_and_a_worse_one_only_when_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    for seed, distance in ((0, 1.0), (1, 0.8)):
+        assert run(home(tmp_path / f"{seed}", seed, distance), shipped) == 0
+    best = read_model_file(shipped / "tiny.safetensors").digest
+    worse = home(tmp_path / "2", 2, 0.9)
+    assert run(worse, shipped) == 2
+    assert "--even-if-worse" in capsys.readouterr().err
+    assert read_model_file(shipped / "tiny.safetensors").digest == best
+    assert (shipped / "states" / "tiny" / "state.json").read_text() == "1"
+    assert run(worse, shipped, "--even-if-worse") == 0
+    assert read_model_file(shipped / "tiny.safetensors").digest != best
+
+
+def test_figures_of_other_weights_are_refused(tmp_path: Path) -> None:
+    folder = home(tmp_path / "home", 0, 1.0)
+    figures = folder / "tiny.json"
+    figures.write_text(json.dumps({**json.loads(figures.read_text()), "digest": "0" * 64}))
+    with pytest.raises(TrainingError, match="evaluate the model again"):
+        release(folder / "tiny.safetensors", figures, tmp_path)
+    figures.write_text("[]")
+    with pytest.raises(TrainingError, match="no figures"):
+        release(folder / "tiny.safetensors", figures, tmp_path)
+    assert not (tmp_path / "tiny.safetensors").exists()

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``release``: what training brought home becomes what ships."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..bundled import MODELS, STATES
+
+PAGE = Path(__file__).parents[2] / "docs" / "figures.md"
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser's commands."""
+    release = commands.add_parser("release", help="bundle models that were made, with their figures on the cards")
+    release.add_argument(
+        "folder", type=Path, help="what training brought home: models, their figures (.json) and exported states"
+    )
+    release.add_argument("--even-if-worse", action="store_true", help="also where a style measured better before")
+    release.add_argument("--models", type=Path, default=MODELS, help="folder of bundled models")
+    release.add_argument("--states", type=Path, default=STATES, help="folder of exported states")
+    release.add_argument("--page", type=Path, default=PAGE, help="page of all figures (.md)")
+    release.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from ..release import release, released, take_state, write_tables
+
+    for model in released(arguments.folder):
+        figures = model.with_suffix(".json")
+        print(f"Wrote {release(model, figures, arguments.models, even_if_worse=arguments.even_if_worse)}.")
+        state = arguments.folder / model.stem
+        if state.is_dir():
+            take_state(state, arguments.states)
+            print(f"Wrote {arguments.states / model.stem}.")
+    write_tables(arguments.models, arguments.page)
+    print(f"Wrote {arguments.page}.")
+    return 0
