@@ -52,7 +52,7 @@ exit "$status"
 def write_bundle(folder: Path, models: Sequence[Bundled], table: Path, states: Path, features: Path | None) -> int:
     """Write the bundle of some models of a table, whole or not at all; its size in bytes.
 
-    Each model begins with its exported state below ``states``, where there is one.
+    Each model begins with its exported state below ``states``, where there is one, else as the table says.
 
     Raises:
         TrainingError: the folder is there already, the bundle would be too large, or a state or file cannot be used.
@@ -91,6 +91,8 @@ def _fill(stage: Path, models: Sequence[Bundled], table: Path, states: Path, fea
     for model in models:
         state = states / model.file
         if not state.is_dir():
+            if model.start:
+                shutil.copy(MODELS / f"{model.start}.safetensors", kept)
             continue
         exported = read_exported(state, sorted(MODELS.glob("*.safetensors")))
         exported.state()  # that it is whole is seen before it travels

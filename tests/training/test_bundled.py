@@ -63,6 +63,9 @@ def test_every_model_of_the_table_can_be_trained() -> None:
     assert models
     for model in models:
         assert set(model.styles) <= ELEMENTS.keys()
+        assert not model.start or (MODELS / f"{model.start}.safetensors").is_file()
+    drawn = [style for model in models for style in model.styles]
+    assert sorted(drawn) == sorted(ELEMENTS), "each element has one model"
     assert chosen(models, models[-1].file) == models[-1:]
     with pytest.raises(TrainingError, match="'soup' is not in the table; choose from"):
         chosen(models, "soup")
@@ -177,6 +180,13 @@ def test_a_bundle_holds_the_code_and_no_model_that_is_not_needed(table: Path, tm
     assert not list((tmp_path / "bundle").rglob("*.safetensors.tmp"))
     with pytest.raises(TrainingError, match="is there already"):
         write_bundle(tmp_path / "bundle", read_table(table), table, tmp_path, None)
+
+
+def test_a_bundle_holds_the_model_that_another_begins_with(table: Path, tmp_path: Path) -> None:
+    table.write_text(ENTRY + 'start = "water-and-sky"\n')
+    write_bundle(tmp_path / "bundle", read_table(table), table, tmp_path, None)
+    kept = [path.name for path in (tmp_path / "bundle" / "aigc_blender" / "models").iterdir()]
+    assert kept == ["water-and-sky.safetensors"]
 
 
 def test_a_bundle_that_is_too_large_is_not_written(
