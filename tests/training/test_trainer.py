@@ -13,7 +13,7 @@ import torch
 
 from aigc_blender.card import Control, Style
 from tests.models import TINY
-from training.footage.clips import Footage, draw_batch
+from training.footage.clips import Footage, draw_batch, draw_crops
 from training.run.state import load_state, save_state
 from training.trainer import Config, NotFiniteError, Trainer
 
@@ -187,3 +187,29 @@ def test_it_learns_the_colours_of_two_styles(objective: str) -> None:
     for _ in range(60):
         run.step()
     assert distance() < 0.7 * start
+
+
+def test_the_generator_rests_while_the_discriminator_does_not_lead() -> None:
+    run = trainer(replace(CONFIG, least_lead=0.3))
+    before = [p.clone() for p in run.generator.parameters()]
+    assert "generator" not in run.step()
+    assert all(torch.equal(a, b) for a, b in zip(before, run.generator.parameters(), strict=True))
+    run.lead = 0.9
+    assert "generator" in run.step()
+    assert not all(torch.equal(a, b) for a, b in zip(before, run.generator.parameters(), strict=True))
+
+
+def test_the_generators_pace_is_a_share_of_the_discriminators() -> None:
+    run = trainer(replace(CONFIG, pace=0.25))
+    run.step()
+    rates = [o.param_groups[0]["lr"] for o in (run.generator_optimiser, run.discriminator_optimiser)]
+    assert rates[0] == pytest.approx(0.25 * rates[1])
+
+
+def test_taller_elements_are_shown_more_often() -> None:
+    bands = two_styles()[0]
+    tall = np.zeros((3, 12, 128, 96, 4), np.uint8)
+    footage = [replace(bands, scales={**bands.scales, 128: tall})]
+    crops = draw_crops(footage, np.random.default_rng(0), 600, 2, 32, 1)
+    share = sum(crop.height == 128 for crop in crops) / len(crops)
+    assert share == pytest.approx(2 / 3, abs=0.06)
