@@ -26,6 +26,8 @@ def empty() -> Any:
     scene.frame_start, scene.frame_end, scene.render.fps = 1, LOOP, FPS
     scene.world = bpy.data.worlds.new("World")
     scene.world.use_nodes = True
+    # The map by which Cycles finds bright places in the sky is made anew every frame: by itself, for a whole second.
+    scene.world.cycles.sampling_method, scene.world.cycles.sample_map_resolution = "MANUAL", 64
     return scene
 
 
