@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
         help="then compare with held-out simulations: figures and a contact sheet",
     )
     make.add_argument("--features", type=Path, help="weights of SqueezeNet 1.0 (.safetensors), for --evaluate")
-    make.add_argument("--clips", type=int, default=24, help="clips that --evaluate compares a style (default: 24)")
+    make.add_argument("--clips", type=int, default=12, help="clips that --evaluate compares a style (default: 12)")
     make.add_argument(
         "--to", type=Path, metavar="FOLDER", help="put there what is to be taken home: models, exported states, figures"
     )
@@ -64,7 +64,6 @@ def _run(arguments: argparse.Namespace) -> int:
     from ..reference import Protocol
     from .export import export
 
-    protocol = Protocol(clips=arguments.clips)
     device = resolve_device(arguments.device)
     network = load_network(arguments.features).to(device) if arguments.evaluate and arguments.features else None
     half = half_precision(arguments.precision, device)
@@ -82,6 +81,7 @@ def _run(arguments: argparse.Namespace) -> int:
         if ended:
             return 130
         if arguments.evaluate and place.begun(model):
+            protocol = Protocol(clips=arguments.clips, size=max(model.heights))
             judge(out, arguments.to or arguments.runs, protocol, network, place, _progress)
     return 0
 
