@@ -57,7 +57,10 @@ def warm_network(model: Model, styles: Sequence[Style], scenery: tuple[int, int]
                 row += (control.default * 2 - 1) * effect
         rows.append(row)
     trunk = (*coarser, finest)
-    network = Generator(replace(model.architecture, trunk=trunk, styles=len(styles), controls=slots, scenery=scenery))
+    architecture = replace(model.architecture, trunk=trunk, styles=len(styles), controls=slots, scenery=scenery)
+    with torch.random.fork_rng(devices=[]):  # alike in every process and every time the run goes on
+        torch.manual_seed(0)
+        network = Generator(architecture)
     tensors["style"], tensors["control"] = torch.stack(rows), effects
     fresh = network.state_dict()
     network.load_state_dict(

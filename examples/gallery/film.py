@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from .denoise import denoised
 from .nodes import Nodes
 from .subject import FPS
 
 PREVIEW_SIZE, STILL_SIZE = (256, 144), (640, 360)
-PREVIEW_SAMPLES, STILL_SAMPLES = 8, 24
+PREVIEW_SAMPLES, STILL_SAMPLES = 8, 20
 PREVIEW_QUALITY, STILL_QUALITY = 78, 88
 THUMBNAIL, COLUMNS, GAP, CAPTION = (320, 180), 5, 8, 26  # of the sheet, in pixels
 PAPER, INK = (24, 24, 24), (220, 220, 220)
@@ -26,7 +28,7 @@ def prepare(scene: Any, percent: int = 100) -> None:
     scene.render.engine = "CYCLES"
     scene.render.use_persistent_data = True
     cycles = scene.cycles
-    cycles.use_denoising = False  # bpy from the package index has no denoiser
+    cycles.use_denoising = False  # bpy from the package index has no denoiser: see denoise.py
     cycles.max_bounces, cycles.transparent_max_bounces = 3, 12
     cycles.diffuse_bounces, cycles.glossy_bounces = 0, 2
     cycles.sample_clamp_indirect = 1.0
@@ -50,7 +52,7 @@ def still(scene: Any, folder: Path) -> Path:
 
 def write_loop(frames: Sequence[Path], path: Path) -> None:
     """Animated WebP of frames that repeats for ever."""
-    first, *others = [Image.open(frame).convert("RGB") for frame in frames]
+    first, *others = [_clean(frame) for frame in frames]
     path.parent.mkdir(parents=True, exist_ok=True)
     first.save(
         path, save_all=True, append_images=others, duration=round(1000 / FPS), loop=0, quality=PREVIEW_QUALITY, method=6
@@ -60,7 +62,7 @@ def write_loop(frames: Sequence[Path], path: Path) -> None:
 def write_still(frame: Path, path: Path) -> None:
     """A rendered frame as JPEG."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.open(frame).convert("RGB").save(path, quality=STILL_QUALITY, optimize=True)
+    _clean(frame).save(path, quality=STILL_QUALITY, optimize=True)
 
 
 def write_sheet(stills: dict[str, Path], path: Path) -> None:
@@ -77,6 +79,12 @@ def write_sheet(stills: dict[str, Path], path: Path) -> None:
             sheet.paste(Image.open(stills[name]).resize(THUMBNAIL, Image.Resampling.LANCZOS), (x, y))
             draw.text((x + width / 2, y + height + CAPTION / 2), name, INK, font, anchor="mm")
     sheet.save(path, optimize=True)
+
+
+def _clean(frame: Path) -> Any:
+    """A rendered frame without its grain (PIL.Image.Image)."""
+    pixels = np.asarray(Image.open(frame).convert("RGB"), np.float32) / 255
+    return Image.fromarray((denoised(pixels) * 255 + 0.5).astype(np.uint8))
 
 
 def _render(scene: Any, numbers: Iterable[int], folder: Path, size: tuple[int, int], samples: int) -> list[Path]:

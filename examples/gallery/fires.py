@@ -9,7 +9,7 @@ from typing import Any
 
 from .matter import faded, glowing, hazy, masonry, rough, show, surface
 from .shapes import ball, box, card, cone, ground, lathe, outline, rock, sheet, stretch
-from .stage import camera, flicker, lamp, sky
+from .stage import camera, flicker, lamp, sky, sun
 from .subject import subject
 
 
@@ -53,11 +53,12 @@ def torch(item: Any) -> None:
     ground("Floor", (-7, 7), (-6, 0), masonry("Floor", ((0.1, 0.09, 0.08),) * 2, (0.03,) * 3, 0.9, 0.9))
     box("Plate", (0.26, 0.06, 0.5), (0, -0.03, 1.45), iron)
     cone("Handle", 0.05, 0.08, 0.95, (0, -0.08, 1.3), wood, sides=10, turn=(18, 0, 0))
-    lathe("Cup", ((0.07, 0), (0.15, 0.1), (0.19, 0.26), (0.16, 0.27)), (0, -0.38, 2.1), iron)
-    ball("Embers", 0.14, (0, -0.38, 2.25), glowing("Embers", (1.0, 0.25, 0.04), 1.5))
+    cup = lathe("Cup", ((0.07, 0), (0.15, 0.1), (0.19, 0.26), (0.16, 0.27)), (0, -0.38, 2.1), iron)
+    coals = ball("Embers", 0.14, (0, -0.38, 2.25), glowing("Embers", (1.0, 0.25, 0.04), 1.5))
     flame = card("Flame", 1.25, 1.25, (0, -0.4, 2.27))
     show(item, flame, 1.5)
-    flame.visible_shadow = False
+    for inside in (flame, cup, coals):  # the lamp that stands for the flame shines from within
+        inside.visible_shadow = False
     flicker(lamp("Glow", (-0.05, -0.75, 2.75), 80, (1.0, 0.4, 0.11), radius=0.1), item)
     draw = random.Random(5)
     for i in range(7):
@@ -110,13 +111,14 @@ def lava(item: Any) -> None:
         glowing("Crater", (1.0, 0.22, 0.03), 2.0),
     )
     for y in (-4.5, 0.0, 5.0, 11.0, 18.0):
-        lamp("Glow", (course(y), y, 0.7), 130 + 14 * max(y, 0), (1.0, 0.25, 0.04), radius=0.6)
+        lamp("Glow", (course(y), y, 0.9), 260 + 28 * max(y, 0), (1.0, 0.25, 0.04), radius=0.3)
+    sun((0.5, 0.6, -0.7), 0.7, (0.75, 0.4, 0.4))
 
 
 @subject(pixels=(256, 192), tile="x", seed=2, density=0.75, speed=0.45, turbulence=0.55)
 def embers(item: Any) -> None:
     """Embers that rise from a forge, an anvil before it."""
-    camera((0.1, -7.2, 1.5), (0.1, 0, 1.62), lens=37)
+    camera((-0.2, -6.7, 1.45), (-0.15, 0, 1.5), lens=37)
     sky((0.018, 0.022, 0.034))
     brick = masonry("Brick", ((0.2, 0.09, 0.06), (0.13, 0.065, 0.05)), (0.04, 0.035, 0.03), width=0.5, height=0.2)
     iron = surface("Iron", (0.09, 0.09, 0.1), roughness=0.32, metallic=0.9)
@@ -159,8 +161,8 @@ def embers(item: Any) -> None:
         sparks = card("Embers", 4 / 3 * height * repeat, height, place, repeat, start=height)
         faded(show(item, sparks, 1.4), left=0.4, right=0.4, bottom=0.12, top=0.3)
     lamp("Hearth", (0.35, 0.0, 1.35), 230, (1.0, 0.33, 0.07), radius=0.12)
-    lamp("Blade", (-0.8, -1.6, 1.3), 12, (1.0, 0.4, 0.1), radius=0.1)
-    lamp("Night", (-4, -5, 4), 220, (0.45, 0.55, 1.0), radius=1.0)
+    lamp("Blade", (-0.9, -2.1, 1.5), 45, (1.0, 0.4, 0.1), radius=0.1)
+    lamp("Night", (-4, -5, 4), 650, (0.45, 0.55, 1.0), radius=1.0)
 
 
 def _circle(count: int) -> list[float]:

@@ -133,7 +133,7 @@ def energy(item: Any) -> None:
         rock("Rubble", (size,) * 3, (draw.uniform(-5, 5), draw.uniform(-4, 3), 0.3 * size), stone, seed=i)
     for y in (-0.9, 0.9):
         flicker(lamp("Glow", (0, y, middle), 190, cold, radius=0.9), item)
-    lamp("Moon", (-6, -7, 7), 160, (0.6, 0.65, 1.0), radius=1.0)
+    lamp("Moon", (-6, -7, 7), 500, (0.6, 0.65, 1.0), radius=1.0)
 
 
 def _snowy_fir(height: float, at: tuple[float, float, float], tree: Any, white: Any) -> None:

@@ -58,6 +58,11 @@ def test_a_new_style_starts_between_the_old_ones(model: Model) -> None:
     torch.testing.assert_close(network.style[0], torch.stack(rows).mean(0))
 
 
+def test_what_is_fresh_is_the_same_every_time(model: Model) -> None:
+    networks = [warm_network(model, [NEW], (64, 80)).state_dict() for _ in range(2)]
+    assert all(torch.equal(networks[0][name], networks[1][name]) for name in networks[0])
+
+
 def test_new_styles_start_apart_around_the_same_place(model: Model) -> None:
     alone = warm_network(model, [NEW]).style[0]
     rows = warm_network(model, [NEW, model.card.styles[0], replace(NEW, name="other")]).style[::2]
