@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from aigc_blender.card import Card, Style
 
 from .footage.clips import Footage
-from .footage.procedural import ELEMENTS, Element
+from .footage.procedural import ELEMENTS
+from .footage.procedural.element import Element
 from .footage.render import render_footage
 from .metrics.report import EvaluationError
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from training.footage.procedural import ELEMENTS, Element
+from training.footage.procedural import ELEMENTS
+from training.footage.procedural.element import Element
 from training.metrics.controls import measure, rank_correlation, slopes
 from training.metrics.distances import (
     discrepancy,
