@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.float32]
 
 REACH = 3  # pixels
-GRAIN = 0.03  # standard deviation of display values that counts as grain
+GRAIN = 0.024  # standard deviation of display values that counts as grain
 
 
 def denoised(pixels: Pixels) -> Pixels:

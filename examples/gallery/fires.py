@@ -121,7 +121,7 @@ def embers(item: Any) -> None:
     camera((-0.2, -6.7, 1.45), (-0.15, 0, 1.5), lens=37)
     sky((0.018, 0.022, 0.034))
     brick = masonry("Brick", ((0.2, 0.09, 0.06), (0.13, 0.065, 0.05)), (0.04, 0.035, 0.03), width=0.5, height=0.2)
-    iron = surface("Iron", (0.09, 0.09, 0.1), roughness=0.32, metallic=0.9)
+    iron = surface("Iron", (0.16, 0.17, 0.19), roughness=0.35, metallic=0.2)
     wood = surface("Wood", (0.13, 0.065, 0.03), roughness=0.8)
     coal = surface("Coal", (0.015, 0.014, 0.014), roughness=0.5)
     ground("Floor", (-8, 8), (-6, 4), rough(surface("Floor", (0.07, 0.06, 0.055), roughness=0.5), 1.5, (0.04,) * 3))
