@@ -16,6 +16,7 @@ from aigc_blender.errors import ModelError
 from aigc_blender.generator.checkpoint import load_model, save_model
 
 from .errors import TrainingError
+from .export import thumbnail
 from .files import replacing
 
 # By which two models of a style are told apart: of pictures and of motion, each against the simulation's own spread.
@@ -35,7 +36,7 @@ beside it: 1 is no seam. *Repeat* is the greatest autocorrelation of a long clip
 
 
 def release(model: Path, figures: Path, folder: Path, *, even_if_worse: bool = False) -> Path:
-    """Write the model file to ``folder`` with the figures that an evaluation wrote as JSON on its card.
+    """Write the model file to ``folder``, on its card the figures that an evaluation wrote as JSON, and thumbnails as frames are drawn now.
 
     Raises:
         TrainingError: the figures are of other weights, or a style of the model there measured better.
@@ -53,7 +54,8 @@ def release(model: Path, figures: Path, folder: Path, *, even_if_worse: bool = F
     target = folder / model.name
     if target.is_file() and not even_if_worse:
         _refuse_worse(read_model_file(target).card, found)
-    save_model(target, replace(source.card, metrics=found), source.network)
+    styles = tuple(replace(style, thumbnail=thumbnail(source, style)) for style in source.card.styles)
+    save_model(target, replace(source.card, styles=styles, metrics=found), source.network)
     return target
 
 
