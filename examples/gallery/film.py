@@ -51,12 +51,11 @@ def still(scene: Any, folder: Path) -> Path:
 
 
 def write_loop(frames: Sequence[Path], path: Path) -> None:
-    """Animated WebP of frames that repeats for ever."""
+    """Animated WebP of frames that repeats for ever; every frame stands alone, or the first would be the sharpest."""
     first, *others = [_clean(frame) for frame in frames]
     path.parent.mkdir(parents=True, exist_ok=True)
-    first.save(
-        path, save_all=True, append_images=others, duration=round(1000 / FPS), loop=0, quality=PREVIEW_QUALITY, method=6
-    )
+    every = {"kmin": 0, "kmax": 1, "duration": round(1000 / FPS), "loop": 0}
+    first.save(path, save_all=True, append_images=others, quality=PREVIEW_QUALITY, method=6, **every)
 
 
 def write_still(frame: Path, path: Path) -> None:

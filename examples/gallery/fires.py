@@ -39,7 +39,7 @@ def fire(item: Any) -> None:
     lamp("Sky", (-4, -9, 6), 260, (0.45, 0.5, 1.0), radius=1.5)
 
 
-@subject(pixels=(128, 128), seed=3, height=0.6, turbulence=0.45)
+@subject(pixels=(128, 128), seed=3, height=0.95, turbulence=0.45)
 def torch(item: Any) -> None:
     """A torch on a dungeon's wall, which it lights."""
     camera((-1.5, -4.6, 1.75), (0.0, 0, 2.2), lens=40)
@@ -55,8 +55,8 @@ def torch(item: Any) -> None:
     cone("Handle", 0.05, 0.08, 0.95, (0, -0.08, 1.3), wood, sides=10, turn=(18, 0, 0))
     cup = lathe("Cup", ((0.07, 0), (0.15, 0.1), (0.19, 0.26), (0.16, 0.27)), (0, -0.38, 2.1), iron)
     coals = ball("Embers", 0.14, (0, -0.38, 2.25), glowing("Embers", (1.0, 0.25, 0.04), 1.5))
-    flame = card("Flame", 1.25, 1.25, (0, -0.4, 2.27))
-    show(item, flame, 1.5)
+    flame = card("Flame", 1.7, 1.7, (0, -0.4, 2.27))
+    faded(show(item, flame, 1.5), left=0.35, right=0.35)  # no stray flamelet on the wall
     for inside in (flame, cup, coals):  # the lamp that stands for the flame shines from within
         inside.visible_shadow = False
     flicker(lamp("Glow", (-0.05, -0.75, 2.75), 80, (1.0, 0.4, 0.11), radius=0.1), item)
