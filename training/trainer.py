@@ -54,9 +54,7 @@ class Config:
     augment_clips: int = 10_000  # from probability 0 to 1
     freeze: int = 0  # first layers of the discriminator that stay as they were learned before (Mo et al. 2020)
     pace: float = 1.0  # the generator's rate, in the discriminator's
-    least_lead: float = (
-        -1.0
-    )  # the generator rests while the lead is less: against a judge that cannot tell it only drifts
+    least_lead: float = -1.0  # while the lead is less the generator rests: a judge that cannot tell lets it drift
     alone: int = 0  # steps of the discriminator alone, then as many in which the generator gathers speed
     seed: int = 0
     half: bool = False  # networks compute in bfloat16; weights, penalty, averages and optimisers stay in float32
