@@ -9,13 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from .card import Style
 from .errors import RecipeError
+from .track import Clock, Frame, Track, pace, times
+
+__all__ = ["Recipe", "Track", "check_style", "parse_fps", "recipe_from_dict", "recipe_from_json", "zoom"]
 
 GENERATOR_VERSION = 1
 TILES = ("", "x", "y", "xy")
@@ -23,18 +27,9 @@ MAX_SIZE = 16384  # pixels a side
 MAX_SEED = 2**32 - 1
 MAX_LOOP = 1_000_000  # frames
 MAX_FPS = 1000
-
-
-@dataclass(frozen=True)
-class Track:
-    """A control that changes: one value a frame from frame ``first`` on, held at both ends."""
-
-    first: int
-    values: tuple[float, ...]
-
-    def at(self, frame: int) -> float:
-        """The value at a frame."""
-        return self.values[min(max(frame - self.first, 0), len(self.values) - 1)]
+MAX_SPEED = 8.0
+MAX_PAN = 10_000_000.0  # pixels
+SHUTTER_SAMPLES = (2, 64)
 
 
 @dataclass(frozen=True)
@@ -46,6 +41,12 @@ class Recipe:
     the frame's height). ``origin`` is the frame's place on the endless canvas: its left column and,
     from the bottom edge on an anchored y axis, else from the top, its row. ``model`` is the digest
     of the model file.
+
+    ``speed`` is how fast time passes; a track of it is integrated from its first frame on. ``pan`` moves
+    the content right and up by so many pixels. ``seed_blend`` and ``style_blend`` go from ``seed`` and
+    ``style`` (0) to ``seed_b`` and ``style_b`` (1). ``shutter`` is the part of a frame that it is open,
+    centred on the frame, and ``shutter_samples`` the instants that are averaged then. ``time`` is set in
+    what a frame says of itself: what time it is, for both styles, at the first frame of the speed's track.
     """
 
     style: str
@@ -60,6 +61,15 @@ class Recipe:
     origin: tuple[int, int] = (0, 0)
     controls: Mapping[str, float | Track] = field(default_factory=dict)
     generator: int = GENERATOR_VERSION
+    speed: float | Track = 1.0
+    pan: tuple[float | Track, float | Track] = (0.0, 0.0)
+    seed_b: int | None = None
+    seed_blend: float | Track = 0.0
+    style_b: str = ""
+    style_blend: float | Track = 0.0
+    shutter: float = 0.0
+    shutter_samples: int = 8
+    time: tuple[Fraction, Fraction] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no model could draw.
@@ -72,8 +82,9 @@ class Recipe:
                 raise RecipeError(f"Size: {name} {pixels} is out of range; give 1 to {MAX_SIZE} pixels.")
         if self.element_height is not None and not 1 <= self.element_height <= MAX_SIZE:
             raise RecipeError(f"Element height {self.element_height} is out of range; give 1 to {MAX_SIZE} pixels.")
-        if not 0 <= self.seed <= MAX_SEED:
-            raise RecipeError(f"Seed {self.seed} is out of range; give 0 to {MAX_SEED}.")
+        for name, seed in (("Seed", self.seed), ("Second seed", self.seed_b or 0)):
+            if not 0 <= seed <= MAX_SEED:
+                raise RecipeError(f"{name} {seed} is out of range; give 0 to {MAX_SEED}.")
         if not 0 < self.fps <= MAX_FPS:
             raise RecipeError(
                 f"Frame rate {self.fps} is out of range; give more than 0 and at most {MAX_FPS} frames a second."
@@ -89,18 +100,92 @@ class Recipe:
                 f"The recipe needs generator version {self.generator}, this add-on has {GENERATOR_VERSION}; use the version that made it."
             )
         for name, value in self.controls.items():
-            for number in value.values if isinstance(value, Track) else (value,):
-                if not (math.isfinite(number) and 0.0 <= number <= 1.0):
-                    raise RecipeError(f"Control {name} = {number:g} is out of range; give 0 to 1.")
+            _check_range(f"Control {name}", value, 0.0, 1.0)
+        _check_range("Speed", self.speed, -MAX_SPEED, MAX_SPEED)
+        for name, value in zip(("Pan right", "Pan up"), self.pan, strict=True):
+            _check_range(name, value, -MAX_PAN, MAX_PAN)
+        _check_range("Seed blend", self.seed_blend, 0.0, 1.0)
+        _check_range("Style blend", self.style_blend, 0.0, 1.0)
+        _check_range("Shutter", self.shutter, 0.0, 1.0)
+        least, most = SHUTTER_SAMPLES
+        if not least <= self.shutter_samples <= most:
+            raise RecipeError(f"Shutter samples {self.shutter_samples} is out of range; give {least} to {most}.")
+        if self.seed_b is None and self.seed_blend != 0:
+            raise RecipeError("Seed blend has no second seed to go to; give seed_b or leave the blend at 0.")
+        if not self.style_b and self.style_blend != 0:
+            raise RecipeError("Style blend has no second style to go to; give style_b or leave the blend at 0.")
 
-    def controls_at(self, frame: int, style: Style) -> tuple[float, ...]:
+    @cached_property
+    def clocks(self) -> tuple[Clock, Clock]:
+        """The time of the style and of the second one: their shares of the time that passes add up to the speed."""
+        return times(pace(self.speed, self.style_blend, self.loop, self.time))
+
+    def value_at(self, value: float | Track, frame: Frame) -> float:
+        """A setting at a frame or an instant between two; in a loop a track repeats from its own first frame on."""
+        return value.at(frame, self.loop) if isinstance(value, Track) else value
+
+    def controls_at(self, frame: Frame, style: Style) -> tuple[float, ...]:
         """The values of all controls of the style at a frame, in the card's order, defaults filled in."""
-        given = self._values(frame)
+        given = {name: self.value_at(value, frame) for name, value in self.controls.items()}
         return tuple(float(given.get(c.name, c.default)) for c in style.controls)
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as JSON-ready data, complete and in a fixed order."""
+        """The recipe as JSON-ready data in a fixed order; of motion and blends only what is not at its default."""
         return {
+            **self._still,
+            "controls": {name: _plain(v) for name, v in sorted(self.controls.items())},
+            **self._moving(_plain),
+            **({} if self.time is None else {"time": [str(t) for t in self.time]}),
+        }
+
+    def to_json(self) -> str:
+        """The recipe as indented JSON text."""
+        return json.dumps(self.to_dict(), indent=2) + "\n"
+
+    def frame_inputs(self, frame: int) -> dict[str, Any]:
+        """What the pixels of one frame depend on, as a recipe that draws it: each setting that moves at its value there.
+
+        Under an open shutter a moving setting is what it is from the frame before to the frame after. Speed is
+        replaced by the time that it has led to; only in a loop does every frame depend on all of it.
+        """
+
+        def at(value: float | Track) -> Any:
+            if isinstance(value, Track):
+                value = value.around(frame, self.loop) if self.shutter else value.at(frame, self.loop)
+            return _plain(value)
+
+        inputs = {
+            **self._still,
+            "controls": {name: at(v) for name, v in sorted(self.controls.items())},
+            **self._moving(at),
+            "frame": frame,
+        }
+        keyed = isinstance(self.speed, Track) or isinstance(self.style_blend, Track)
+        if keyed and self.loop:
+            for name, value in (("speed", self.speed), ("style_blend", self.style_blend)):
+                if isinstance(value, Track):
+                    inputs[name] = _plain(value.period(self.loop))
+        elif keyed:
+            first = frame - 1 if self.shutter else frame
+            speeds = [self.value_at(self.speed, first + i) for i in range(3)] if self.shutter else [0.0]
+            inputs["speed"] = {"first": first, "values": speeds}
+            inputs["time"] = [str(clock.at(first)) for clock in self.clocks]
+        elif self.time is not None:
+            inputs["time"] = [str(t) for t in self.time]
+        return inputs
+
+    def frame_digest(self, frame: int, fmt: str) -> str:
+        """Hexadecimal digest of one frame's inputs and file format.
+
+        A change of a control elsewhere on the timeline leaves it alone.
+        """
+        text = json.dumps({**self.frame_inputs(frame), "format": fmt}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @cached_property
+    def _still(self) -> dict[str, Any]:
+        """What is the same in every frame; a setting that came later is left out at its default, so that digests stay."""
+        still: dict[str, Any] = {
             "generator": self.generator,
             "model": self.model,
             "style": self.style,
@@ -111,36 +196,21 @@ class Recipe:
             "tile": self.tile,
             "element_height": self.element_height,
             "origin": list(self.origin),
-            "controls": {
-                name: {"first": v.first, "values": list(v.values)} if isinstance(v, Track) else v
-                for name, v in sorted(self.controls.items())
-            },
         }
+        later = ("seed_b", "style_b", "shutter", "shutter_samples")
+        return still | {name: getattr(self, name) for name in later if getattr(self, name) != _DEFAULTS[name]}
 
-    def to_json(self) -> str:
-        """The recipe as indented JSON text."""
-        return json.dumps(self.to_dict(), indent=2) + "\n"
+    def _moving(self, plain: Callable[[float | Track], Any]) -> dict[str, Any]:
+        """Settings of motion and blends that are not at their defaults."""
+        moving: dict[str, Any] = {
+            name: plain(getattr(self, name))
+            for name in ("speed", "seed_blend", "style_blend")
+            if getattr(self, name) != _DEFAULTS[name]
+        }
+        return moving | ({} if self.pan == _DEFAULTS["pan"] else {"pan": [plain(p) for p in self.pan]})
 
-    def frame_inputs(self, frame: int) -> dict[str, Any]:
-        """What the pixels of one frame depend on: the recipe with each control at its value there."""
-        return {**self.to_dict(), "controls": self._values(frame), "frame": frame}
 
-    def frame_digest(self, frame: int, fmt: str) -> str:
-        """Hexadecimal digest of one frame's inputs and file format.
-
-        A change of a control elsewhere on the timeline leaves it alone.
-        """
-        text = json.dumps({**self.frame_inputs(frame), "format": fmt}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-    def _values(self, frame: int) -> dict[str, float]:
-        """The given controls at a frame, by name; in a loop a track repeats from its own first frame on."""
-        values = {}
-        for name, value in sorted(self.controls.items()):
-            if isinstance(value, Track):
-                value = value.at(value.first + (frame - value.first) % self.loop if self.loop else frame)
-            values[name] = value
-        return values
+_DEFAULTS = {f.name: f.default for f in fields(Recipe)}
 
 
 def recipe_from_dict(raw: object) -> Recipe:
@@ -161,10 +231,10 @@ def recipe_from_dict(raw: object) -> Recipe:
         if "size" in values:
             width, height = values.pop("size")
             values["width"], values["height"] = _whole(width), _whole(height)
-        for key in ("seed", "generator"):
+        for key in ("seed", "generator", "shutter_samples"):
             if key in values:
                 values[key] = _whole(values[key])
-        for key in ("loop", "element_height"):
+        for key in ("loop", "element_height", "seed_b"):
             if values.get(key) is not None:
                 values[key] = _whole(values[key])
         if "fps" in values:
@@ -172,8 +242,9 @@ def recipe_from_dict(raw: object) -> Recipe:
         if "origin" in values:
             x, y = values["origin"]
             values["origin"] = (_whole(x), _whole(y))
-        values["controls"] = {str(k): _control_value(v) for k, v in values.get("controls", {}).items()}
-        for key in ("style", "model", "tile"):
+        values |= _motion(values)
+        values["controls"] = {str(k): _value("a control", v) for k, v in values.get("controls", {}).items()}
+        for key in ("style", "style_b", "model", "tile"):
             if key in values and not isinstance(values[key], str):
                 raise TypeError(f"{key} must be text")
     except (TypeError, ValueError, KeyError, AttributeError) as error:
@@ -253,15 +324,51 @@ def zoom(recipe: Recipe, style: Style, cell: int) -> int:
     raise RecipeError(f"Size: {size} pixels cannot tile along {axis}, which needs a multiple of {step}; give {choice}.")
 
 
-def _control_value(value: object) -> float | Track:
+def _motion(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of motion and blends among JSON values."""
+    read: dict[str, Any] = {
+        key: _value(key, values[key]) for key in ("speed", "seed_blend", "style_blend") if key in values
+    }
+    if "pan" in values:
+        x, y = values["pan"]
+        read["pan"] = (_value("pan", x), _value("pan", y))
+    if "shutter" in values:
+        read["shutter"] = _number("shutter", values["shutter"])
+    if values.get("time") is not None:
+        own, other = values["time"]
+        read["time"] = (_fraction(own), _fraction(other))
+    return read
+
+
+def _check_range(name: str, value: float | Track, least: float, most: float) -> None:
+    for number in value.values if isinstance(value, Track) else (value,):
+        if not (math.isfinite(number) and least <= number <= most):
+            raise RecipeError(f"{name} = {number:g} is out of range; give {least:g} to {most:g}.")
+
+
+def _plain(value: float | Track) -> Any:
+    return {"first": value.first, "values": list(value.values)} if isinstance(value, Track) else value
+
+
+def _value(name: str, value: object) -> float | Track:
     if isinstance(value, dict):
-        numbers = tuple(float(v) for v in value["values"])
-        if not numbers:
-            raise ValueError("a control with no values")
-        return Track(first=_whole(value["first"]), values=numbers)
+        if not value["values"]:
+            raise ValueError(f"{name} with no values")
+        return Track(first=_whole(value["first"]), values=tuple(_number(name, v) for v in value["values"]))
+    return _number(name, value)
+
+
+def _number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"a control must be a number, not {value!r}")
+        raise TypeError(f"{name} must be a number, not {value!r}")
     return float(value)
+
+
+def _fraction(value: object) -> Fraction:
+    text = str(value)
+    if len(text) > 64 or "e" in text.lower():
+        raise ValueError(f"time {text[:64]!r}")
+    return Fraction(text)
 
 
 def _whole(value: object) -> int:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("aigc_blender", "training")
 
 # Each part of the extension and the other parts that it may import; a part is a module or a folder of them.
-BASE = {"errors", "card", "recipe"}
+BASE = {"errors", "card", "recipe", "track"}
 MODELS = BASE | {"library"}
 BLENDER_SIDE = MODELS | {"runtime", "worker.client", "worker.protocol"}
 MAY_IMPORT = {
@@ -39,13 +39,14 @@ MAY_IMPORT = {
     "generator": BASE,
     "sequence": BASE,
     "library": {"card", "errors"},
-    "recipe": {"card", "errors"},
+    "recipe": {"card", "errors", "track"},
+    "track": set(),
     "card": {"errors"},
     "errors": set(),
 }
 TRAINING_MAY_IMPORT = BASE | {"generator", "sequence"}
 BLENDERS_OWN = {"bpy", "bpy_extras", "mathutils", "gpu", "gpu_extras", "blf", "addon_utils"}
-STANDARD_LIBRARY_ALONE = ("errors", "card", "library", "recipe", "runtime", "worker.client")
+STANDARD_LIBRARY_ALONE = ("errors", "card", "library", "recipe", "track", "runtime", "worker.client")
 LOADED_BY_BLENDER = ("ui", "scene", *STANDARD_LIBRARY_ALONE)
 
 

@@ -23,6 +23,17 @@ numbers = st.floats(0, 1)
 tracks = st.builds(
     lambda first, values: Track(first, tuple(values)), st.integers(-100, 100), st.lists(numbers, min_size=1, max_size=8)
 )
+either = numbers | tracks
+moves = st.floats(-500, 500) | st.builds(
+    lambda first, values: Track(first, tuple(values)),
+    st.integers(-100, 100),
+    st.lists(st.floats(-500, 500), min_size=1, max_size=8),
+)
+speeds = st.floats(-8, 8) | st.builds(
+    lambda first, values: Track(first, tuple(values)),
+    st.integers(-100, 100),
+    st.lists(st.floats(-8, 8), min_size=1, max_size=8),
+)
 recipes = st.builds(
     Recipe,
     style=st.sampled_from(["fire", "sea"]),
@@ -35,7 +46,15 @@ recipes = st.builds(
     tile=st.sampled_from(["", "x", "y", "xy"]),
     element_height=st.none() | st.integers(1, MAX_SIZE),
     origin=st.tuples(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6)),
-    controls=st.dictionaries(st.sampled_from(["height", "wind"]), numbers | tracks),
+    controls=st.dictionaries(st.sampled_from(["height", "wind"]), either),
+    speed=st.just(1.0) | speeds,
+    pan=st.just((0.0, 0.0)) | st.tuples(moves, moves),
+    seed_b=st.just(5),
+    seed_blend=st.just(0.0) | either,
+    style_b=st.just("sea"),
+    style_blend=st.just(0.0) | either,
+    shutter=st.just(0.0) | numbers,
+    shutter_samples=st.integers(2, 64),
 )
 
 
@@ -71,6 +90,19 @@ def test_json_there_and_back(recipe: Recipe) -> None:
         ({"origin": [1]}, "recipe"),
         ({"colour": "blue"}, "colour"),
         ({"style": 5}, "style"),
+        ({"speed": 8.5}, "Speed = 8.5"),
+        ({"speed": {"first": 1, "values": [1, -9]}}, "Speed = -9"),
+        ({"speed": "fast"}, "fast"),
+        ({"pan": [0, float("inf")]}, "Pan up"),
+        ({"pan": 3}, "recipe"),
+        ({"seed_b": -1}, "Second seed -1"),
+        ({"seed_blend": 0.5}, "seed_b"),
+        ({"seed_b": 1, "seed_blend": 1.5}, "Seed blend = 1.5"),
+        ({"style_blend": {"first": 0, "values": [0.5]}}, "style_b"),
+        ({"style_b": 3}, "style_b"),
+        ({"shutter": 1.5}, "Shutter = 1.5"),
+        ({"shutter_samples": 1}, "Shutter samples 1"),
+        ({"time": ["1e9999", "0"]}, "time"),
     ],
 )
 def test_a_value_out_of_bounds_is_named(change: dict[str, Any], named: str) -> None:
@@ -167,3 +199,31 @@ def test_json_is_plain() -> None:
     raw = json.loads(Recipe("fire", controls={"height": Track(3, (0.5, 0.25))}).to_json())
     assert raw["controls"]["height"] == {"first": 3, "values": [0.5, 0.25]}
     assert raw["fps"] == "24"
+
+
+def test_recipes_of_before_motion_keep_their_digests() -> None:
+    """Literal digests: a change would draw every sequence on disk again."""
+    keyed = Recipe("fire", "ab" * 32, 7, width=48, height=40, loop=24, controls={"height": Track(3, (0.5, 0.25, 0.75))})
+    plate = Recipe("sea", fps=Fraction(30000, 1001), tile="xy", origin=(-3, 9), element_height=64)
+    assert keyed.frame_digest(4, "png") == "adbc823f8ed69ce498416d48a2ef758a"
+    assert keyed.frame_digest(29, "exr") == "72f3c32479afce0e9b8e0db1a35d59be"
+    assert plate.frame_digest(0, "png16") == "f3e0d905cf24dc1bab332b6fc5bc4408"
+    assert (
+        set(plate.to_dict())
+        == set(keyed.to_dict())
+        == {
+            *(
+                "generator",
+                "model",
+                "style",
+                "seed",
+                "size",
+                "fps",
+                "loop",
+                "tile",
+                "element_height",
+                "origin",
+                "controls",
+            )
+        }
+    )
