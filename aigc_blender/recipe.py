@@ -201,13 +201,11 @@ class Recipe:
         return still | {name: getattr(self, name) for name in later if getattr(self, name) != _DEFAULTS[name]}
 
     def _moving(self, plain: Callable[[float | Track], Any]) -> dict[str, Any]:
-        """Settings of motion and blends that are not at their defaults."""
-        moving: dict[str, Any] = {
-            name: plain(getattr(self, name))
-            for name in ("speed", "seed_blend", "style_blend")
-            if getattr(self, name) != _DEFAULTS[name]
-        }
-        return moving | ({} if self.pan == _DEFAULTS["pan"] else {"pan": [plain(p) for p in self.pan]})
+        """Settings of motion and blends, as ``plain`` gives them, that are not at their defaults."""
+        moving = {name: plain(getattr(self, name)) for name in ("speed", "seed_blend", "style_blend")}
+        pan = [plain(value) for value in self.pan]
+        moving = {name: value for name, value in moving.items() if value != _DEFAULTS[name]}
+        return moving if pan == [0.0, 0.0] else {**moving, "pan": pan}
 
 
 _DEFAULTS = {f.name: f.default for f in fields(Recipe)}

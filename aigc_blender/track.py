@@ -36,17 +36,11 @@ class Track:
 
     def around(self, frame: int, loop: int | None = None) -> float | Track:
         """What instants within half a frame of ``frame`` read of it: the number where it does not change there."""
-        before, value, after = (self.at(frame + step, loop) for step in (-1, 0, 1))
-        if before == value == after:
-            return value
-        if not loop:
-            return Track(frame - 1, (before, value, after))
-        place = (frame - self.first) % loop
-        if loop > 2 and 0 < place < loop - 1:
-            return Track(frame - 1, (before, value, after))
-        return self.period(
-            loop
-        )  # at the seam: what comes before the first frame may differ from what comes after the last
+        if loop and not 0 < (frame - self.first) % loop < loop - 1:
+            track = self.period(loop)  # at the seam, where its end need not be its start
+        else:
+            track = Track(frame - 1, tuple(self.at(frame + step, loop) for step in (-1, 0, 1)))
+        return track if len(set(track.values)) > 1 else track.values[0]
 
     def period(self, loop: int) -> Track:
         """What a loop reads of it: one period and the value it should come back to."""
