@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,21 @@ class Style:
     def control(self, name: str) -> Control | None:
         """The control of that name, or None."""
         return next((c for c in self.controls if c.name == name), None)
+
+    def blended(self, other: Style) -> Style:
+        """What a blend with another style of the model is like: anchored, transparent and glowing where either is."""
+        native = max(self.native_height, other.native_height)
+        return replace(
+            self,
+            name=f"{self.name} + {other.name}",
+            anchored=tuple(axis for axis in AXES if axis in self.anchored + other.anchored),
+            native_height=native,
+            max_height=max(native, min(self.max_height, other.max_height)),
+            alpha=self.alpha or other.alpha,
+            emissive=self.emissive or other.emissive,
+            aspect=min(self.aspect or other.aspect, other.aspect or self.aspect),
+            controls=self.controls + tuple(c for c in other.controls if not self.control(c.name)),
+        )
 
 
 @dataclass(frozen=True)

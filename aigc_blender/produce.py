@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import platform
 import time
 from collections import deque
@@ -94,8 +95,7 @@ def produce(
     recipe, file = choose_model(recipe, model)
     sampler = _sampler(file.path, file.digest, resolve_device(device).type, threads)
     plan = sampler.plan(recipe)
-    style = sampler.model.card.style(recipe.style)
-    assert style is not None  # plan has checked it
+    style = sampler.style(recipe)
     writer = SequenceWriter(recipe, folder, stem or recipe.style, fmt, sampler.device.type, _versions(sampler.device))
     missing = writer.missing(numbers)
     if missing:
@@ -208,13 +208,38 @@ def _warnings(recipe: Recipe, style: Style, plan: Plan, fmt: str) -> Iterator[st
     if recipe.loop and abs(plan.stretch - 1) >= 0.005:
         pace = f"{abs(1 - 1 / plan.stretch):.0%} {'slower' if plan.stretch > 1 else 'faster'}"
         natural = round(recipe.loop / plan.stretch)
-        remedy = f"; a loop of {natural} keeps the pace" if natural != recipe.loop else ""
+        keyed = isinstance(recipe.speed, Track)
+        remedy = f"; a loop of {natural} keeps the pace" if natural != recipe.loop and not keyed else ""
         yield f"A loop of {recipe.loop} frames moves {pace} than {style.name} does by itself{remedy}."
     if style.alpha and style.emissive and fmt != "exr":
         yield f"PNG keeps the glow of {style.name} only over black; EXR keeps it over everything."
+    if recipe.loop:
+        yield from _jumps(recipe, recipe.loop)
+
+
+def _jumps(recipe: Recipe, loop: int) -> Iterator[str]:
+    """What is animated and does not come back at the end of a loop."""
     for name, value in recipe.controls.items():
-        if recipe.loop and isinstance(value, Track) and value.at(value.first) != value.at(value.first + recipe.loop):
-            yield f"Control {name} does not return to its first value after {recipe.loop} frames, so the loop shows a jump."
+        if not _returns(value, loop):
+            yield f"Control {name} does not return to its first value after {loop} frames, so the loop shows a jump."
+    for name, value in (("Seed blend", recipe.seed_blend), ("Style blend", recipe.style_blend)):
+        if not _returns(value, loop):
+            yield f"{name} does not return to its first value after {loop} frames, so the loop shows a jump."
+    if not _returns(recipe.speed, loop):
+        yield f"Speed does not return to its first value after {loop} frames, so the loop's motion jerks."
+    sides = ("x", "right", recipe.width), ("y", "up", recipe.height)
+    for (axis, way, size), pan in zip(sides, recipe.pan, strict=True):
+        tiled = axis in recipe.tile
+        if not _returns(pan, loop, size if tiled else None):
+            target = f"by a multiple of {size} pixels" if tiled else f"back to its first value (or tile {axis})"
+            yield f"Pan {way} does not come back after {loop} frames, so the loop shows a jump; pan {target}."
+
+
+def _returns(value: float | Track, loop: int, modulo: int | None = None) -> bool:
+    if not isinstance(value, Track):
+        return True
+    moved = value.at(value.first + loop) - value.at(value.first)
+    return abs(math.remainder(moved, modulo) if modulo else moved) < 1e-6
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -281,7 +281,7 @@ def parse_fps(value: object) -> Fraction:
 
 
 def check_style(recipe: Recipe, style: Style, cell: int) -> None:
-    """Refuse a recipe that this style of a model cannot draw; ``cell`` is the coarsest stride in pixels.
+    """Refuse a recipe that this style of a model (or blend of two) cannot draw; ``cell`` is the coarsest stride in pixels.
 
     Raises:
         RecipeError: names the control, axis or size, and the remedy.
@@ -296,6 +296,12 @@ def check_style(recipe: Recipe, style: Style, cell: int) -> None:
             free = " or ".join(a for a in ("x", "y") if a not in style.anchored)
             remedy = f"tile {free} only" if free else "leave tiling off"
             raise RecipeError(f"Style {style.name} stands on its {axis} axis and cannot tile along it; {remedy}.")
+    for axis, way, pan in zip(("x", "y"), ("right", "up"), recipe.pan, strict=True):
+        if axis in style.anchored and pan != 0.0:
+            raise RecipeError(
+                f"Style {style.name} stands on its {axis} axis and cannot be panned along it; "
+                f"set the pan {way} to 0 and move the object that shows it."
+            )
     zoom(recipe, style, cell)
 
 

@@ -46,10 +46,6 @@ class Track:
         """What a loop reads of it: one period and the value it should come back to."""
         return Track(self.first, self.values[: loop + 1])
 
-    def returns(self, loop: int) -> bool:
-        """Whether it comes back to its first value after ``loop`` frames."""
-        return self.values[0] == self._held(loop)
-
     def _held(self, index: int) -> float:
         return self.values[min(max(index, 0), len(self.values) - 1)]
 

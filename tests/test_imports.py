@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("aigc_blender", "training")
 
 # Each part of the extension and the other parts that it may import; a part is a module or a folder of them.
-BASE = {"errors", "card", "recipe", "track"}
+BASE = {"errors", "card", "recipe", "track", "transfer"}
 MODELS = BASE | {"library"}
 BLENDER_SIDE = MODELS | {"runtime", "worker.client", "worker.protocol"}
 MAY_IMPORT = {
@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "library": {"card", "errors"},
     "recipe": {"card", "errors", "track"},
     "track": set(),
+    "transfer": set(),
     "card": {"errors"},
     "errors": set(),
 }

@@ -63,3 +63,11 @@ def latent(seeds: Tensor, size: int) -> Tensor:
     """The latent z of each seed: (N, size) float32, standard normal."""
     zero = torch.zeros(len(seeds), 1, dtype=torch.int64, device=seeds.device)
     return noise(seeds, _LATENT_LEVEL, size, zero, zero, zero).reshape(len(seeds), size)
+
+
+def blended(values: Tensor, weights: Tensor | None) -> Tensor:
+    """What M fields or styles give, (M, ...), as one: (1, ...), their sum with ``weights`` (M,). Without weights: as it is."""
+    if weights is None:
+        return values
+    parts = [value * weight for value, weight in zip(values, weights, strict=True)]
+    return torch.stack(parts).sum(0, keepdim=True)

@@ -46,13 +46,15 @@ class Placement:
 
     ``base``: (N, 2) float32, the pixel (x, y) of the window's coordinates that the anchored axes are
     measured from. ``height``: (N,) float32, element height in pixels. ``anchored``: (N, 2) float32,
-    1 on the axes (x, y) on which position matters. ``style``: (N,) int64, whose scenery stands there.
+    1 on the axes (x, y) on which position matters. ``style``: (N,) int64, whose scenery stands there; with ``shares``,
+    (M,) float32, one window lies in a blend of M styles.
     """
 
     base: Tensor
     height: Tensor
     anchored: Tensor
     style: Tensor
+    shares: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,9 @@ class Generator(nn.Module):
             for weight in (self.to_pixels.weight, self.to_pixels.bias.weight):
                 weight.copy_(weight[:: HEAD_STRIDE**2].repeat_interleave(HEAD_STRIDE**2, dim=0))
 
-    def mapping(self, z: Tensor, style: Tensor, controls: Tensor, height: Tensor) -> Tensor:
+    def mapping(
+        self, z: Tensor, style: Tensor, controls: Tensor, height: Tensor, shares: Tensor | None = None
+    ) -> Tensor:
         """The style vector w of N recipes.
 
         Args:
@@ -159,10 +163,12 @@ class Generator(nn.Module):
             style: (N,) int64 index.
             controls: (N, slots) in 0..1.
             height: (N,) element height in pixels, within the trained range.
+            shares: (M,) of a blend's M styles, where N is 1.
         """
         condition = self.style[style] + torch.einsum(
             "nc,ncw->nw", controls * 2 - 1, self.control[style][:, : controls.shape[1]]
         )
+        condition = field.blended(condition, shares)
         w = torch.cat([condition, z, torch.log2(height / BASE_HEIGHT)[:, None]], dim=1)
         for layer in self.mapping_layers:
             w = functional.leaky_relu(layer(w), SLOPE)
@@ -177,8 +183,19 @@ class Generator(nn.Module):
             out = window.before_upsampling()
         return windows[::-1]
 
-    def trunk(self, seeds: Tensor, w: Tensor, out: Window, wrap: Wrap, placement: Placement) -> Tensor:
-        """Features of N fields on the window ``out`` of the finest level: (N, T, H, W, C)."""
+    def trunk(
+        self,
+        seeds: Tensor,
+        w: Tensor,
+        out: Window,
+        wrap: Wrap,
+        placement: Placement,
+        weights: Tensor | None = None,
+    ) -> Tensor:
+        """Features of N fields on the window ``out`` of the finest level: (N, T, H, W, C).
+
+        With ``weights`` (M,), N is 1 and the field is the sum of those of M ``seeds``.
+        """
         x: Tensor | None = None
         noise_in = iter(self.noise_in)
         windows = self.windows(out)
@@ -188,7 +205,7 @@ class Generator(nn.Module):
             if level.noise:
                 spans = (window.knots, wrap.knots), (window.rows, wrap.rows), (window.columns, wrap.columns)
                 indices = [_indices(span, period * 2**index) for span, period in spans]
-                cells = field.noise(seeds, index, level.noise, *indices)
+                cells = field.blended(field.noise(seeds, index, level.noise, *indices), weights)
                 y = y + self.noise_gain[index] * next(noise_in)(cells)
             if x is not None:
                 y = y + upsample(self.up[index - 1](x), given, window)
@@ -205,7 +222,7 @@ class Generator(nn.Module):
         if not all(self.architecture.scenery):
             return None
         still = self._scenery(_fine_span(rows), _fine_span(columns), HEAD_STRIDE, placement)[:, None]
-        return Scene(still, self.contrast[placement.style])
+        return Scene(still, field.blended(self.contrast[placement.style], placement.shares))
 
     def head(self, x: Tensor, w: Tensor, scene: Scene | None = None) -> Tensor:
         """Frames from features at their instants, and from what ``scene`` gave for the same cells.
@@ -286,7 +303,8 @@ class Generator(nn.Module):
             anchored = placement.anchored[:, axis, None, None]
             weights.append(anchored * near / near.sum(2, keepdim=True) + (1 - anchored) / count)
         across, upward = weights
-        picture = torch.einsum("nhr,nrck,nwc->nkhw", upward, self.scenery[placement.style].flip(1), across)
+        scenery = field.blended(self.scenery[placement.style], placement.shares)
+        picture = torch.einsum("nhr,nrck,nwc->nkhw", upward, scenery.flip(1), across)
         return functional.pixel_unshuffle(picture, stride).permute(0, 2, 3, 1)
 
 

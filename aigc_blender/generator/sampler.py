@@ -8,28 +8,33 @@ different blocks. Less memory means fewer blocks in flight, never another shape.
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
-from fractions import Fraction
+from itertools import groupby, islice
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..card import Style
+from ..card import AXES, Style
 from ..errors import DeviceError, RecipeError
 from ..recipe import Recipe, check_style, zoom
 from .architecture import CHANNELS
 from .checkpoint import Model
 from .cost import block_flop, block_window
 from .enlarge import enlarge
-from .field import latent
+from .field import blended, latent
+from .instants import Instants, Mix
 from .lattice import Window
 from .network import Placement, Wrap, spline
-from .timeline import Timeline, timeline
+from .pan import AFTER, BEFORE, shifted
+from .shutter import Exposure, developed, exposures
+from .timeline import timeline
 
 Frame = NDArray[np.float32]
 
@@ -62,31 +67,57 @@ class Plan:
     peak_bytes: int
 
 
+@dataclass(frozen=True)
+class _Fields:
+    """A mix as the network reads it."""
+
+    seeds: torch.Tensor
+    weights: torch.Tensor | None
+    w: torch.Tensor
+    placement: Placement
+    opacity: float  # share of styles without alpha
+
+
 @dataclass
 class _Group:
-    """Frames that share a trunk: the same time block and the same w."""
+    """Exposures that share a trunk: the same time block and the same mix. Each has a window of the canvas of its own."""
 
     index: int
-    numbers: list[int]
+    exposures: list[Exposure]
     instants: list[float]  # model time from the block's start
-    w: torch.Tensor
+    corners: list[tuple[int, int]]  # row and column of the windows
+    fields: _Fields
     pixels: Frame
     pending: list[Future[None]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What all blocks of one recipe have in common."""
+    """What all blocks of one recipe have in common; ``style`` is the blend of its two, where it has two."""
 
     recipe: Recipe
     style: Style
-    time: Timeline
+    instants: Instants
     zoom: int  # pixels of the frame a pixel of the network, along each axis
-    left: int  # canvas coordinates of the frame's corner
+    left: int  # canvas coordinates of the frame's corner, where it is not panned
     top: int
-    seeds: torch.Tensor
     wrap: Wrap
-    placement: Placement
+    height: float  # of the element, in pixels of the network
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Pixels high and wide of what is drawn of the canvas for one frame."""
+        more = [(BEFORE + AFTER) * self.instants.pans_between_pixels(axis) for axis in (0, 1)]
+        return self.recipe.height + more[1], self.recipe.width + more[0]
+
+    def corner(self, exposure: Exposure) -> tuple[int, int]:
+        """Row and column of the canvas at which a frame's window begins."""
+        right, up = exposure.instant.pan
+        rows, columns = self.window
+        return (
+            math.floor(self.top + up) - BEFORE * (rows > self.recipe.height),
+            math.floor(self.left - right) - BEFORE * (columns > self.recipe.width),
+        )
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -138,13 +169,27 @@ class Sampler:
             RecipeError: the model cannot draw it.
         """
         job = self._job(recipe)
-        blocks = len(self._spatial_blocks(job))
-        architecture = self.model.architecture
-        frames_a_block = max(1.0, float(architecture.knot / job.time.rate))
+        height, width = job.window
+        blocks = len(self._blocks(job, [(job.top, job.left)]))
         cells = self.block.cells + 2 * _margin_cells(job.zoom)
-        flop = blocks * block_flop(architecture, cells, int(frames_a_block)) / int(frames_a_block)
-        frame_bytes = recipe.width * recipe.height * CHANNELS * 4
-        return Plan(job.time.stretch, flop, max(frame_bytes, min(GROUP_BYTES, int(frames_a_block) * frame_bytes)))
+        frame_bytes = width * height * CHANNELS * 4
+        most = max(1, GROUP_BYTES // frame_bytes)
+        samples = recipe.shutter_samples if recipe.shutter and job.instants.change else 1
+        shared = 1  # exposures that a trunk serves
+        if not job.instants.mixes_change:
+            pace = job.instants.time.pace / samples
+            shared = max(1, int(min(most, self.model.architecture.knot / pace if pace else most)))
+        flop = samples * blocks * block_flop(self.model.architecture, cells, shared) / shared
+        return Plan(job.instants.time.stretch, flop, max(frame_bytes, min(GROUP_BYTES, shared * frame_bytes)))
+
+    def style(self, recipe: Recipe) -> Style:
+        """The style that a recipe draws, or what the blend of its two is like.
+
+        Raises:
+            RecipeError: the model does not have them.
+        """
+        first, second = self._styles(recipe)
+        return first.blended(second) if recipe.style_b else first
 
     def frames(
         self, recipe: Recipe, numbers: Sequence[int], on_block: Callable[[float], None] = lambda _: None
@@ -161,18 +206,24 @@ class Sampler:
         job = self._job(recipe)
         return self._run(job, numbers, on_block)
 
+    def _styles(self, recipe: Recipe) -> tuple[Style, Style]:
+        """The two styles of a recipe; without a blend the one twice."""
+        found = []
+        for name in (recipe.style, recipe.style_b or recipe.style):
+            style = self.model.card.style(name)
+            if style is None:
+                names = ", ".join(s.name for s in self.model.card.styles)
+                raise RecipeError(f"Style {name!r} is not in model {self.model.card.name}; it has {names}.")
+            found.append(style)
+        return found[0], found[1]
+
     def _job(self, recipe: Recipe) -> _Job:
-        style = self.model.card.style(recipe.style)
-        if style is None:
-            names = ", ".join(s.name for s in self.model.card.styles)
-            raise RecipeError(f"Style {recipe.style!r} is not in model {self.model.card.name}; it has {names}.")
+        style, styles = self.style(recipe), self._styles(recipe)
         architecture = self.model.architecture
         check_style(recipe, style, architecture.cell)
-        time = timeline(recipe, style.fps, architecture.knot)
+        time = timeline(recipe, styles, architecture.knot)
         x, y = recipe.origin
-        on = self.device
         factor = zoom(recipe, style, architecture.cell)
-        height = (recipe.element_height or recipe.height) / factor
         cell = architecture.cell * factor
         periods = (
             time.knots,
@@ -182,78 +233,100 @@ class Sampler:
         return _Job(
             recipe=recipe,
             style=style,
-            time=time,
+            instants=Instants(recipe, styles, time),
             zoom=factor,
             left=x - (recipe.width // 2 if "x" in style.anchored else 0),
             top=-y - recipe.height if "y" in style.anchored else y,
-            seeds=torch.tensor([recipe.seed], dtype=torch.int64, device=on),
-            wrap=Wrap(*(torch.tensor([p], dtype=torch.int64, device=on) for p in periods)),
-            placement=Placement(
-                base=torch.zeros(1, 2, device=on),
-                height=torch.tensor([height], device=on),
-                anchored=torch.tensor([[float(a in style.anchored) for a in ("x", "y")]], device=on),
-                style=torch.tensor([self.model.card.styles.index(style)], device=on),
-            ),
+            wrap=Wrap(*(torch.tensor([p], dtype=torch.int64, device=self.device) for p in periods)),
+            height=(recipe.element_height or recipe.height) / factor,
         )
 
     def _run(
         self, job: _Job, numbers: Sequence[int], on_block: Callable[[float], None]
     ) -> Generator[tuple[int, Frame], None, None]:
-        groups = self._groups(job, numbers)
-        blocks = self._spatial_blocks(job)
+        with closing(self._expose(job, numbers, on_block)) as drawn:
+            yield from developed(drawn)
+
+    def _expose(
+        self, job: _Job, numbers: Sequence[int], on_block: Callable[[float], None]
+    ) -> Generator[tuple[Exposure, Frame], None, None]:
         flight: deque[_Group] = deque()
         pool = ThreadPoolExecutor(
             self.threads, thread_name_prefix="aigc-block", initializer=torch.set_num_threads, initargs=(1,)
         )
         try:
-            for group in groups:
+            for group in self._groups(job, numbers):
+                blocks = self._blocks(job, group.corners)
                 group.pending = [pool.submit(self._draw, job, group, row, column) for row, column in blocks]
                 flight.append(group)
                 while sum(not f.done() for g in flight for f in g.pending) > 2 * self.threads:
-                    yield from _finished(flight.popleft(), on_block)
+                    yield from _finished(job, flight.popleft(), on_block)
             while flight:
-                yield from _finished(flight.popleft(), on_block)
+                yield from _finished(job, flight.popleft(), on_block)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _groups(self, job: _Job, numbers: Sequence[int]) -> Iterator[_Group]:
-        recipe = job.recipe
-        shape = (recipe.height, recipe.width, CHANNELS)
-        most = max(1, GROUP_BYTES // (4 * recipe.height * recipe.width * CHANNELS))
-        knot = self.model.architecture.knot
-        start = 0
-        while start < len(numbers):
-            key = self._key(job, numbers[start])
-            stop = start + 1
-            while stop < len(numbers) and stop - start < most and self._key(job, numbers[stop]) == key:
-                stop += 1
-            index, controls = key
-            chosen = list(numbers[start:stop])
-            instants = [float(job.time.at(n) - Fraction(index * knot)) for n in chosen]
-            yield _Group(index, chosen, instants, self._w(job, controls), np.empty((len(chosen), *shape), np.float32))
-            start = stop
-
-    def _key(self, job: _Job, number: int) -> tuple[int, tuple[float, ...]]:
-        return int(job.time.at(number) // self.model.architecture.knot), job.recipe.controls_at(number, job.style)
+        recipe, knot = job.recipe, self.model.architecture.knot
+        height, width = job.window
+        most = max(1, GROUP_BYTES // (4 * height * width * CHANNELS))
+        shots = exposures(job.instants.at, numbers, recipe.shutter, recipe.shutter_samples)
+        for (index, mix), run in groupby(shots, lambda e: (int(e.instant.time // knot), e.instant.mix)):
+            fields = self._fields(job, mix)
+            while chosen := list(islice(run, most)):
+                yield _Group(
+                    index=index,
+                    exposures=chosen,
+                    instants=[float(e.instant.time - index * knot) for e in chosen],
+                    corners=[job.corner(e) for e in chosen],
+                    fields=fields,
+                    pixels=np.empty((len(chosen), height, width, CHANNELS), np.float32),
+                )
 
     @torch.inference_mode()
-    def _w(self, job: _Job, controls: tuple[float, ...]) -> torch.Tensor:
-        architecture = self.model.architecture
-        slots = torch.zeros(1, architecture.controls, device=self.device)
-        slots[0, : len(controls)] = torch.tensor(controls, device=self.device)
-        index = torch.tensor([self.model.card.styles.index(job.style)], device=self.device)
-        height = job.placement.height.clamp(job.style.native_height, job.style.max_height)
-        return self.network.mapping(latent(job.seeds, architecture.latent), index, slots, height)
+    def _fields(self, job: _Job, mix: Mix) -> _Fields:
+        """A mix as the network reads it: pure seeds and styles without any weights, so that they keep their bits."""
 
-    def _spatial_blocks(self, job: _Job) -> list[tuple[int, int]]:
+        def tensor(values: list[float]) -> torch.Tensor:
+            return torch.tensor(values, device=self.device)
+
+        architecture, card = self.model.architecture, self.model.card
+        seeds = torch.tensor([seed for seed, _ in mix.seeds], dtype=torch.int64, device=self.device)
+        weights = tensor([weight for _, weight in mix.seeds]) if len(mix.seeds) > 1 else None
+        shares = tensor([share for _, share, _ in mix.styles]) if len(mix.styles) > 1 else None
+        slots = torch.zeros(len(mix.styles), architecture.controls, device=self.device)
+        for row, (_, _, controls) in enumerate(mix.styles):
+            slots[row, : len(controls)] = tensor(list(controls))
+        anchored = [sum(share for style, share, _ in mix.styles if axis in style.anchored) for axis in AXES]
+        placement = Placement(
+            base=torch.zeros(1, 2, device=self.device),
+            height=tensor([job.height]),
+            anchored=tensor(anchored)[None],
+            style=torch.tensor([card.styles.index(style) for style, _, _ in mix.styles], device=self.device),
+            shares=shares,
+        )
+        z = blended(latent(seeds, architecture.latent), weights)
+        height = placement.height.clamp(job.style.native_height, job.style.max_height)
+        w = self.network.mapping(z, placement.style, slots, height, shares)
+        opacity = sum(share for style, share, _ in mix.styles if not style.alpha)
+        return _Fields(seeds, weights, w, placement, opacity)
+
+    def _blocks(self, job: _Job, corners: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Row and column of the blocks that windows at these corners lie in."""
         side = self.block.cells * self.model.architecture.trunk[-1].stride * job.zoom
-        rows = range(job.top // side, -(-(job.top + job.recipe.height) // side))
-        columns = range(job.left // side, -(-(job.left + job.recipe.width) // side))
-        return [(row, column) for row in rows for column in columns]
+        height, width = job.window
+        return sorted(
+            {
+                (row, column)
+                for top, left in set(corners)
+                for row in range(top // side, -(-(top + height) // side))
+                for column in range(left // side, -(-(left + width) // side))
+            }
+        )
 
     @torch.inference_mode()
     def _draw(self, job: _Job, group: _Group, row: int, column: int) -> None:
-        """Fill one block of a group's frames."""
+        """Fill one block of a group's windows."""
         cells, batch = self.block.cells, self.block.frames
         finest = self.model.architecture.trunk[-1]
         side = cells * finest.stride * job.zoom
@@ -265,24 +338,34 @@ class Sampler:
             (relative.rows[0] + row * cells, relative.rows[1] + row * cells),
             (relative.columns[0] + column * cells, relative.columns[1] + column * cells),
         )
-        features = self.network.trunk(job.seeds, group.w, out, job.wrap, job.placement)
+        fields = group.fields
+        features = self.network.trunk(fields.seeds, fields.w, out, job.wrap, fields.placement, fields.weights)
         rows, columns = ((i * cells - margin, (i + 1) * cells + margin) for i in (row, column))
-        scene = self.network.scene(rows, columns, job.placement)
-        # The part of the block that lies within the frame.
-        y, x = row * side - job.top, column * side - job.left
-        y0, x0 = max(0, -y), max(0, -x)
-        y1, x1 = min(side, job.recipe.height - y), min(side, job.recipe.width - x)
-        for start in range(0, len(group.instants), batch):
-            instants = group.instants[start : start + batch]
+        scene = self.network.scene(rows, columns, fields.placement)
+        height, width = job.window
+        # Corner of the block in each window that it lies in.
+        places = [
+            (i, row * side - top, column * side - left)
+            for i, (top, left) in enumerate(group.corners)
+            if -side < row * side - top < height and -side < column * side - left < width
+        ]
+        for start in range(0, len(places), batch):
+            chosen = places[start : start + batch]
+            instants = [group.instants[i] for i, _, _ in chosen]
             filled = instants + instants[-1:] * (batch - len(instants))
-            drawn = self.network.head(spline(features, relative.knots, filled, finest.knot_stride), group.w, scene)
+            drawn = self.network.head(spline(features, relative.knots, filled, finest.knot_stride), fields.w, scene)
             pixels = drawn[0].mul(0.5).add(0.5).clamp_(0, 1)
             if margin:
                 pixels = enlarge(pixels, margin * finest.stride, job.zoom)
-            pixels = pixels[: len(instants), y0:y1, x0:x1]
-            if not job.style.alpha:
+            if fields.opacity == 1:
                 pixels[..., 3] = 1
-            group.pixels[start : start + len(instants), y + y0 : y + y1, x + x0 : x + x1] = pixels.cpu().numpy()
+            elif fields.opacity:
+                pixels[..., 3] += (1 - pixels[..., 3]) * fields.opacity
+            block = pixels.cpu().numpy()
+            for one, (i, y, x) in zip(block, chosen, strict=False):
+                y0, x0 = max(0, -y), max(0, -x)
+                y1, x1 = min(side, height - y), min(side, width - x)
+                group.pixels[i, y + y0 : y + y1, x + x0 : x + x1] = one[y0:y1, x0:x1]
 
 
 def _margin_cells(factor: int) -> int:
@@ -290,8 +373,12 @@ def _margin_cells(factor: int) -> int:
     return 1 if factor > 1 else 0
 
 
-def _finished(group: _Group, on_block: Callable[[float], None]) -> Iterator[tuple[int, Frame]]:
+def _finished(job: _Job, group: _Group, on_block: Callable[[float], None]) -> Iterator[tuple[Exposure, Frame]]:
+    worth = float(sum(e.share for e in group.exposures)) / len(group.pending)
     for future in group.pending:
         future.result()
-        on_block(len(group.numbers) / len(group.pending))
-    yield from zip(group.numbers, group.pixels, strict=True)
+        on_block(worth)
+    for exposure, pixels in zip(group.exposures, group.pixels, strict=True):
+        right, up = exposure.instant.pan
+        down, across = float((job.top + up) % 1), float((job.left - right) % 1)
+        yield exposure, shifted(pixels, down, across, job.recipe.height, job.recipe.width)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..transfer import from_light, to_light
 from .metadata import KEY, PNG_SIGNATURE
 
 Pixels = NDArray[np.float32]
@@ -56,14 +57,12 @@ def straight(pixels: Pixels, levels: int) -> Pixels:
     light = linear(pixels)
     alpha, brightest = np.rint(light[..., 3:] * levels), light[..., :3].max(axis=2, keepdims=True) * levels
     alpha = np.where(brightest > alpha, np.ceil(brightest), alpha) / levels
-    return np.concatenate([_encoded(light[..., :3] / np.where(alpha > 0, alpha, 1)), alpha], axis=2, dtype=np.float32)
+    return np.concatenate([from_light(light[..., :3] / np.where(alpha > 0, alpha, 1)), alpha], axis=2, dtype=np.float32)
 
 
 def linear(pixels: Pixels) -> Pixels:
     """Pixels with the sRGB curve taken off their premultiplied colour: over black that is exact."""
-    colour = pixels[..., :3]
-    decoded = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
-    return np.concatenate([decoded, pixels[..., 3:]], axis=2)
+    return np.concatenate([to_light(pixels[..., :3]), pixels[..., 3:]], axis=2)
 
 
 def _in_bands(pixels: Pixels, convert: Callable[[Pixels], Pixels], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -72,10 +71,6 @@ def _in_bands(pixels: Pixels, convert: Callable[[Pixels], Pixels], dtype: np.dty
     for row in range(0, len(pixels), 64):
         out[row : row + 64] = convert(pixels[row : row + 64])
     return out
-
-
-def _encoded(light: Pixels) -> NDArray[Any]:
-    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 def _png(integers: NDArray[Any], text: str) -> bytes:
