@@ -58,8 +58,37 @@ def recipes(draw: st.DrawFn, style: str | None = None) -> Recipe:
     )
 
 
+def keyed(least: float, most: float) -> st.SearchStrategy[float | Track]:
+    value = st.floats(least, most, width=16)
+    track = st.builds(Track, st.integers(-5, 20), st.lists(value, min_size=1, max_size=30).map(tuple))
+    return value | track
+
+
+@st.composite
+def moving(draw: st.DrawFn) -> Recipe:
+    """Recipes with speed, pans, blends and a shutter, each on or off."""
+    recipe = draw(recipes())
+    blend = draw(st.just(0.0) | keyed(0, 1))
+    style_b = draw(
+        st.sampled_from(["", "fire" if recipe.style == "caustics" and "y" not in recipe.tile else "caustics"])
+    )
+    anchored = ("y",) if "fire" in (recipe.style, style_b) else ()
+    pan = st.just(0.0) | keyed(-40, 40)
+    return replace(
+        recipe,
+        speed=draw(st.just(1.0) | keyed(-8, 8)),
+        pan=(draw(pan), 0.0 if anchored else draw(pan)),
+        seed_b=draw(st.integers(0, 2**32 - 1)) if blend != 0 else None,
+        seed_blend=blend,
+        style_b=style_b,
+        style_blend=draw(keyed(0, 1)) if style_b else 0.0,
+        shutter=draw(st.sampled_from([0.0, 0.0, 0.5, 1.0])),
+        shutter_samples=draw(st.integers(2, 4)),
+    )
+
+
 @few
-@given(recipe=recipes(), data=st.data())
+@given(recipe=recipes() | moving(), data=st.data())
 def test_a_frame_is_the_same_in_any_company(model: Model, recipe: Recipe, data: st.DataObject) -> None:
     numbers = data.draw(st.lists(st.integers(0, 60), min_size=2, max_size=6, unique=True))
     together = draw(model, recipe, numbers, threads=3)
@@ -69,7 +98,7 @@ def test_a_frame_is_the_same_in_any_company(model: Model, recipe: Recipe, data: 
 
 
 @few
-@given(recipe=recipes(), data=st.data())
+@given(recipe=recipes() | moving(), data=st.data())
 def test_a_loop_closes_exactly(model: Model, recipe: Recipe, data: st.DataObject) -> None:
     period = data.draw(st.integers(1, 3 * KNOT + 1))
     first = data.draw(st.integers(0, 40))
