@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 from .errors import AigcError, RuntimeMissingError
 from .library import find_models
 from .recipe import Recipe, parse_fps
+from .runtime import command as runtime_command
 from .runtime.code import cli_command, install_code
 from .runtime.environment import child_environment
 from .runtime.find import PACKAGES, Runtime, find_runtime, list_devices, look_at
@@ -69,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(str(error))
         return error.exit_code
     except KeyboardInterrupt as end:
-        _complain("Stopped; finished frames are kept and the same command continues.")
+        _complain("Stopped; what is finished is kept and the same command continues.")
         return 143 if isinstance(end, _Terminated) else 130
     except BrokenPipeError:  # whoever read our output has gone
         with contextlib.suppress(OSError):
@@ -283,7 +284,7 @@ def _parser() -> argparse.ArgumentParser:
     models.set_defaults(run=_models)
     check = commands.add_parser("check", help="say what is there and what is missing", allow_abbrev=False)
     check.set_defaults(run=_check)
-    for command in (generate, models, check):
+    for command in (generate, models, check, *runtime_command.add_parser(commands)):
         command.add_argument("--json", action="store_true", help="JSON instead of text")
     return parser
 

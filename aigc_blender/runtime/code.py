@@ -7,7 +7,9 @@ code and models are copied to a folder of the user's, named by their content.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import shutil
 import uuid
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ from pathlib import Path
 from ..errors import RuntimeMissingError
 from .find import Runtime
 from .folders import user_folder
+from .managed import LOCK_FILE
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _NAME = "aigc_blender"  # in Blender the package has a longer one
@@ -36,6 +39,8 @@ def install_code() -> Path:
         folder = user_folder() / "code" / digest.hexdigest()[:16]
         if not folder.is_dir():
             _write(files, folder)
+        with contextlib.suppress(OSError):  # of another user, who keeps it
+            os.utime(folder)  # used just now: see managed.tidy
     except OSError as error:
         raise RuntimeMissingError(
             f"The worker's code cannot be copied to {user_folder()} ({error.strerror or error}); "
@@ -59,7 +64,7 @@ def _bootstrap(runtime: Runtime, code: Path, *arguments: str) -> list[str]:
 
 
 def _files() -> list[Path]:
-    found = [*_PACKAGE.rglob("*.py"), *(_PACKAGE / "models").glob("*.safetensors")]
+    found = [*_PACKAGE.rglob("*.py"), *(_PACKAGE / "models").glob("*.safetensors"), LOCK_FILE]
     return sorted(path for path in found if path.relative_to(_PACKAGE).parts[0] not in _BLENDERS_OWN)
 
 

@@ -15,8 +15,17 @@ _NAMES = frozenset((
     "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "USERPROFILE", "USERNAME", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES",
     "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR",
 ))
-# fmt: on
 _PREFIXES = ("LC_", "AIGC_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "HSA_", "ONEAPI_", "ZE_", "SYCL_", "PYTORCH_", "OMP_")
+
+# What an installation needs beside: proxies, certificates, and where a studio has its own mirrors.
+_NETWORK_NAMES = frozenset((
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_INDEX_STRATEGY",
+    "UV_PYTHON_INSTALL_MIRROR", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS", "UV_INSECURE_HOST", "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES",
+    "UV_KEYRING_PROVIDER", "UV_CONCURRENT_DOWNLOADS", "NETRC",
+))
+
+# fmt: on
 
 # Blocks are computed by one thread each. Unless told otherwise glibc returns large tensors to the system at every
 # free; the page faults that follow took 7% of the CPU time of a sequence.
@@ -36,3 +45,9 @@ def child_environment() -> dict[str, str]:
         if name.upper() in _NAMES or name.upper().startswith(_PREFIXES)
     }
     return {**kept, **_TUNING}
+
+
+def network_environment() -> dict[str, str]:
+    """The variables of a child process that installs."""
+    more = {name: value for name, value in os.environ.items() if name.upper() in _NETWORK_NAMES}
+    return {**child_environment(), **more}

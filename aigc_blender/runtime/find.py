@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RuntimeMissingError
+from .diagnose import cannot_run, failed
 from .environment import NO_WINDOW, child_environment
-from .folders import user_folder
+from .managed import managed_environment
 
 PYTHON_VARIABLE = "AIGC_PYTHON"
 PACKAGES = ("torch", "numpy", "safetensors", "OpenImageIO")
@@ -65,31 +66,24 @@ def find_runtime(configured: Path | None = None) -> Runtime:
     named = configured or (Path(os.environ[PYTHON_VARIABLE]) if os.environ.get(PYTHON_VARIABLE) else None)
     if named:
         return look_at(named)
-    managed = managed_python()
-    if managed.exists():
-        return look_at(managed)
+    if managed := managed_environment():
+        return look_at(managed.python)
     try:
         return look_at(Path(sys.executable))
     except RuntimeMissingError:
         raise RuntimeMissingError(
-            f"No Python with torch was found: install {', '.join(PACKAGES)} for a Python 3.11 or later "
-            f"and name that Python in {PYTHON_VARIABLE} or in the preferences."
+            "No Python with torch was found; install the runtime in the extension's preferences, "
+            f"or name a Python 3.11 or later with {', '.join(PACKAGES)} there or in {PYTHON_VARIABLE}."
         ) from None
 
 
-def managed_python() -> Path:
-    """Where the interpreter of a managed environment lies."""
-    folder = user_folder() / "runtime"
-    return folder / "Scripts" / "python.exe" if sys.platform == "win32" else folder / "bin" / "python"
-
-
-def look_at(python: Path) -> Runtime:
+def look_at(python: Path, packages: tuple[str, ...] = PACKAGES) -> Runtime:
     """The interpreter at a path as a runtime, its packages found but not imported.
 
     Raises:
         RuntimeMissingError: it does not run, is too old or lacks a package.
     """
-    answer = _ask(python, _LOOK, PACKAGES, LOOK_SECONDS)
+    answer = _ask(python, _LOOK, packages, LOOK_SECONDS)
     try:
         version, versions = tuple(answer["python"]), dict(answer["versions"])
     except (TypeError, KeyError, ValueError):
@@ -97,7 +91,7 @@ def look_at(python: Path) -> Runtime:
     number = ".".join(map(str, version))
     if version < OLDEST:
         raise RuntimeMissingError(f"{python} is Python {number}; choose one of version 3.11 or later that has torch.")
-    if lacking := [name for name in PACKAGES if name not in versions]:
+    if lacking := [name for name in packages if name not in versions]:
         raise RuntimeMissingError(f"{python} has no {', '.join(lacking)}; install it there or choose another Python.")
     return Runtime(python, {"python": number, **versions})
 
@@ -129,10 +123,8 @@ def _ask(python: Path, program: str, arguments: tuple[str, ...], seconds: float)
     except subprocess.TimeoutExpired:
         raise RuntimeMissingError(f"{python} gave no answer within {seconds:.0f} s; choose another Python.") from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise RuntimeMissingError(f"{python} cannot be run ({reason}); choose a Python that has torch.") from None
+        raise cannot_run(python, error) from None
     try:
         return json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError):
-        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise RuntimeMissingError(f"{python} failed ({said}); mend its packages or choose another Python.") from None
+        raise failed(python, done.returncode, done.stderr) from None

@@ -12,7 +12,8 @@ import pytest
 from aigc_blender.errors import RuntimeMissingError
 from aigc_blender.runtime.code import cli_command, install_code
 from aigc_blender.runtime.environment import child_environment
-from aigc_blender.runtime.find import PACKAGES, find_runtime, list_devices, look_at, managed_python
+from aigc_blender.runtime.find import PACKAGES, find_runtime, list_devices, look_at
+from aigc_blender.runtime.managed import environment_folder, write_record
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +41,8 @@ def test_this_interpreter_is_found_and_its_devices_listed() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="writes shell scripts")
 def test_the_order_of_preference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scripts = [script(tmp_path / name, f'exec "{sys.executable}" "$@"') for name in ("configured", "variable")]
-    managed = script(managed_python(), f'exec "{sys.executable}" "$@"')
+    managed = script(environment_folder("cpu") / "bin" / "python", f'exec "{sys.executable}" "$@"')
+    write_record(environment_folder("cpu"), "cpu")
     assert find_runtime().python == managed
     monkeypatch.setenv("AIGC_PYTHON", str(scripts[1]))
     assert find_runtime().python == scripts[1]
