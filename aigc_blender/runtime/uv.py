@@ -6,9 +6,9 @@ The index, unlike the project's release page, is what studios mirror; the digest
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import html.parser
+import importlib.util
 import io
 import os
 import platform
@@ -210,11 +210,9 @@ def _open(url: str) -> Any:
 def _certificates() -> ssl.SSLContext:
     """The system's certificates; those that Blender ships where its Python knows of none."""
     context = ssl.create_default_context()
-    if not context.get_ca_certs() and not any(ssl.get_default_verify_paths()[:2]):  # neither file nor folder is there
-        with contextlib.suppress(ImportError):
-            import certifi
-
-            context.load_verify_locations(certifi.where())
+    known = any(ssl.get_default_verify_paths()[:2])  # a file or a folder that is there
+    if not known and not context.get_ca_certs() and (shipped := importlib.util.find_spec("certifi")):
+        context.load_verify_locations(Path(str(shipped.origin)).with_name("cacert.pem"))
     return context
 
 
