@@ -112,6 +112,6 @@ def tidy() -> None:
 
 
 def _discard_unused(folder: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):  # another process tidies as well
+    with contextlib.suppress(OSError):  # another process tidies as well, or it is not ours
         if time.time() - folder.stat().st_mtime > UNUSED_SECONDS and not in_use(folder):
             discard(folder)

@@ -17,6 +17,7 @@ from ..library import PATH_VARIABLE, model_folders
 from ..runtime.code import install_code, worker_command
 from ..runtime.environment import child_environment
 from ..runtime.find import find_runtime
+from ..runtime.managed import tidy
 from ..worker.client import WorkerClient
 
 IDLE_SECONDS = 300.0
@@ -100,4 +101,5 @@ def _start(machine: Machine, log: Path) -> WorkerClient:
     runtime = find_runtime(machine.python)
     client = WorkerClient(worker_command(runtime, install_code()), log, machine.environment())
     client.start()
+    tidy()  # what this worker needs was touched just now
     return client

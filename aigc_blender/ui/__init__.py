@@ -7,9 +7,9 @@ from typing import Any
 import bpy
 
 from ..scene import jobs
-from . import catalog, command, generate, items, panel, preferences, properties
+from . import catalog, command, generate, items, panel, preferences, properties, runtime
 
-CLASSES = (*preferences.CLASSES, *items.CLASSES, *generate.CLASSES, *panel.CLASSES)
+CLASSES = (*runtime.CLASSES, *preferences.CLASSES, *items.CLASSES, *generate.CLASSES, *panel.CLASSES)
 _command: Any = None
 
 
@@ -21,12 +21,14 @@ def register() -> None:
         bpy.utils.register_class(cls)
     catalog.refresh(preferences.machine(bpy.context).folders)
     _command = bpy.utils.register_cli_command("aigc", command.run)
+    runtime.register()
     atexit.register(unregister)  # bpy as a module hangs at exit while properties with callbacks are registered
 
 
 def unregister() -> None:
     """Take everything out again; ends the worker and waits for its end."""
     atexit.unregister(unregister)
+    runtime.unregister()
     generate.unwatch()
     jobs.stop()
     bpy.utils.unregister_cli_command(_command)

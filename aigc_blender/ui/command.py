@@ -9,6 +9,7 @@ import bpy
 
 from ..errors import AigcError, RuntimeMissingError
 from ..runtime.code import cli_command, install_code
+from ..runtime.environment import network_environment
 from ..runtime.find import Runtime, find_runtime
 from . import preferences
 
@@ -16,12 +17,17 @@ from . import preferences
 def run(argv: list[str]) -> int:
     """Run the command line in a child process with our own standard streams; gives its exit code."""
     machine = preferences.machine(bpy.context)
+    environment = machine.environment()
+    if argv[:1] == ["runtime"]:
+        environment |= network_environment()
+        if argv[1:2] == ["install"] and not bpy.app.online_access:
+            argv = [*argv, "--no-network"]
     try:
         command = cli_command(_runtime(machine.python, argv), install_code(), argv)
     except AigcError as error:
         print(f"aigc: {error}", file=sys.stderr)
         return error.exit_code
-    child = subprocess.Popen(command, env=machine.environment())
+    child = subprocess.Popen(command, env=environment)
     while True:
         try:
             return child.wait()
@@ -30,7 +36,9 @@ def run(argv: list[str]) -> int:
 
 
 def _runtime(configured: Path | None, argv: list[str]) -> Runtime:
-    """The runtime; where there is none, Blender's own Python, which can list models and say what is missing."""
+    """The runtime; where there is none, Blender's own Python, which can list models, say what is missing and install."""
+    if argv[:1] == ["runtime"]:
+        return Runtime(Path(sys.executable), {})
     try:
         return find_runtime(configured)
     except RuntimeMissingError:

@@ -8,7 +8,7 @@ import bpy
 
 from ..card import UNKNOWN_RIGHTS
 from ..scene import images, item, jobs, placements, shader
-from . import catalog
+from . import catalog, runtime
 from .items import active_item
 from .properties import PLACEMENTS
 
@@ -32,6 +32,7 @@ class AIGC_PT_main(_Panel):
         """Draw the first screen."""
         layout = self.layout
         group = active_item(context)
+        runtime.draw_hint(layout)
         _draw_items(layout, context, group)
         if group is None:
             return

@@ -8,9 +8,9 @@ import bpy
 from bpy.props import CollectionProperty, EnumProperty, IntProperty, StringProperty
 
 from ..scene.warm import Machine
-from . import catalog
+from . import catalog, runtime
 
-PACKAGE = __package__.removesuffix(".ui")
+PACKAGE = runtime.PACKAGE
 DEVICES = (
     ("auto", "Automatic", "The fastest device that is there"),
     ("cpu", "CPU", "The processor"),
@@ -22,6 +22,10 @@ DEVICES = (
 
 def _folders_changed(_preferences: Any, context: Any) -> None:
     catalog.refresh(machine(context).folders)
+
+
+def _python_changed(_preferences: Any, context: Any) -> None:
+    runtime.look(context)
 
 
 class AIGC_PG_folder(bpy.types.PropertyGroup):
@@ -67,16 +71,39 @@ class AIGC_AP_preferences(bpy.types.AddonPreferences):
     bl_idname = PACKAGE
 
     python: StringProperty(
-        name="Python", description="Python interpreter that has torch; empty to look for one", subtype="FILE_PATH"
+        name="Python",
+        description="Python interpreter that has torch; empty for the installed runtime",
+        subtype="FILE_PATH",
+        update=_python_changed,
     )
+    backend: EnumProperty(
+        name="Build of PyTorch", description="What to install", items=runtime.BACKENDS, default="auto"
+    )
+    wheels: StringProperty(
+        name="Wheel Folder",
+        description="Folder of .whl files to install from without network; empty to download",
+        subtype="DIR_PATH",
+    )
+    base_python: StringProperty(
+        name="Base Python",
+        description="Python 3.11 or later to install on; empty to download one",
+        subtype="FILE_PATH",
+    )
+    uv: StringProperty(name="uv", description="The installer uv; empty to find or download it", subtype="FILE_PATH")
     folders: CollectionProperty(type=AIGC_PG_folder)
     device: EnumProperty(name="Device", description="What the frames are drawn on", items=DEVICES, default="auto")
 
-    def draw(self, _context: Any) -> None:
+    def draw(self, context: Any) -> None:
         """Draw the preferences."""
         layout = self.layout
         layout.use_property_split = True
+        runtime.draw(layout, context)
         layout.prop(self, "python")
+        header, body = layout.panel("AIGC_runtime_install", default_closed=True)
+        header.label(text="Installation")
+        if body is not None:
+            for name in ("backend", "wheels", "base_python", "uv"):
+                body.prop(self, name)
         layout.prop(self, "device")
         column = layout.column(heading="Model Folders")
         for index, folder in enumerate(self.folders):
@@ -92,7 +119,7 @@ class AIGC_AP_preferences(bpy.types.AddonPreferences):
 
 def machine(context: Any) -> Machine:
     """What is to generate, by the preferences; their defaults where the package runs without being an add-on."""
-    preferences = _preferences(context)
+    preferences = runtime.addon_preferences(context)
     if preferences is None:
         return Machine()
     return Machine(
@@ -100,11 +127,6 @@ def machine(context: Any) -> Machine:
         folders=tuple(Path(bpy.path.abspath(f.path)) for f in preferences.folders if f.path),
         device=preferences.device,
     )
-
-
-def _preferences(context: Any) -> Any | None:
-    addon = context.preferences.addons.get(PACKAGE)
-    return addon.preferences if addon else None
 
 
 CLASSES = (AIGC_PG_folder, AIGC_OT_folder_add, AIGC_OT_folder_remove, AIGC_AP_preferences)

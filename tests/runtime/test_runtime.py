@@ -16,14 +16,6 @@ from aigc_blender.runtime.find import PACKAGES, find_runtime, list_devices, look
 from aigc_blender.runtime.managed import environment_folder, write_record
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "own folder ü"
-    monkeypatch.setenv("AIGC_HOME", str(folder))
-    monkeypatch.delenv("AIGC_PYTHON", raising=False)
-    return folder
-
-
 def script(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{text}\n")
