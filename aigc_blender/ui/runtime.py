@@ -123,8 +123,8 @@ class AIGC_OT_runtime_check(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: Any) -> bool:
-        """Needs nothing under way."""
-        return state() not in ("looking", "installing")
+        """Needs that nothing is being installed."""
+        return state() != "installing"
 
     def execute(self, context: Any) -> set[str]:
         """Start, and without a window also finish, the look."""
