@@ -104,7 +104,8 @@ def _remove(arguments: argparse.Namespace, _argv: list[str]) -> int:
 
 def _end_with_input(cancel: Cancel) -> None:
     """Cancel when standard input closes: Blender asks for it, or is gone."""
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):  # not through sys.stdin, whose lock would be held when Python ends
+        pass
     cancel.ask()
     time.sleep(GRACE_SECONDS)
     os._exit(130)
