@@ -28,7 +28,11 @@ MAY_IMPORT = {
     "ui": BLENDER_SIDE | {"scene"},
     "scene": BLENDER_SIDE,
     "runtime": {"errors"},
-    "runtime.bootstrap": {"runtime", "cli", "worker.server"},  # a script that starts a child process, not imported by anything
+    "runtime.bootstrap": {
+        "runtime",
+        "cli",
+        "worker.server",
+    },  # a script that starts a child process, not imported by anything
     "worker": set(),
     "worker.client": {"errors", "runtime", "worker.protocol"},
     "worker.protocol": {"errors"},
