@@ -21,6 +21,7 @@ MAX_HEADER_BYTES = 4 * 2**20
 MAX_JSON_DEPTH = 12
 THUMBNAIL_SIZE = 128  # pixels a side, raw RGB, base64 in the card
 UNKNOWN_RIGHTS = "unknown: ask before commercial use"
+MAX_GLOW = 1000  # a half float ends at 65504
 AXES = ("x", "y")
 TRANSFERS = ("sRGB",)
 CHANNELS = ("RGB", "RGBA")
@@ -50,7 +51,8 @@ class Style:
     ``anchored`` lists the axes on which position matters: ``y`` is measured up from the frame's
     bottom edge, ``x`` from its middle. ``fps`` is model frames per second; heights are in pixels.
     ``aspect`` is the width that was seen over the height, where x is anchored: beyond it the edge goes
-    on; 0 where there is no such limit.
+    on; 0 where there is no such limit. ``glow`` is the scene-linear light that white stands for: 1 for what is lit,
+    more for what shines.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Style:
     max_height: int = 64
     alpha: bool = False
     emissive: bool = False
+    glow: float = 1.0
     aspect: float = 0.0
     controls: tuple[Control, ...] = ()
     words: tuple[str, ...] = ()
@@ -68,6 +71,15 @@ class Style:
     def control(self, name: str) -> Control | None:
         """The control of that name, or None."""
         return next((c for c in self.controls if c.name == name), None)
+
+    @property
+    def outshines_display(self) -> bool:
+        """Whether a file of what a display shows, as PNG is, loses some of its light."""
+        return self.emissive and (self.alpha or self.glow > 1)
+
+    def glow_beside(self, other: Style, share: float) -> float:
+        """The glow of a blend in which the other style has a share in 0..1: as many stops between the two."""
+        return float(self.glow ** (1 - share) * other.glow**share)
 
     def blended(self, other: Style) -> Style:
         """What a blend with another style of the model is like: anchored, transparent and glowing where either is."""
@@ -80,6 +92,7 @@ class Style:
             max_height=max(native, min(self.max_height, other.max_height)),
             alpha=self.alpha or other.alpha,
             emissive=self.emissive or other.emissive,
+            glow=max(self.glow, other.glow),
             aspect=min(self.aspect or other.aspect, other.aspect or self.aspect),
             controls=self.controls + tuple(c for c in other.controls if not self.control(c.name)),
         )
@@ -249,6 +262,7 @@ def _style(raw: dict[str, Any]) -> Style:
         max_height=int(raw.get("max_height", raw.get("native_height", 64))),
         alpha=bool(raw.get("alpha", False)),
         emissive=bool(raw.get("emissive", False)),
+        glow=float(raw.get("glow", 1.0)),
         aspect=float(raw.get("aspect", 0.0)),
         controls=tuple(_control(c) for c in raw.get("controls", ())),
         words=_texts(raw.get("words", ())),
@@ -260,6 +274,8 @@ def _style(raw: dict[str, Any]) -> Style:
         raise ValueError(f"style {style.name}: fps or heights out of range")
     if not 0 <= style.aspect <= 1000:
         raise ValueError(f"style {style.name}: aspect out of range")
+    if not 1 <= style.glow <= MAX_GLOW:
+        raise ValueError(f"style {style.name}: glow must lie in 1..{MAX_GLOW}")
     return style
 
 

@@ -115,7 +115,7 @@ def produce(
 
     try:
         with closing(sampler.frames(recipe, missing, on_block)) as frames:
-            written = _write_all(frames, writer, style.alpha, on_event)
+            written = _write_all(frames, writer, style.alpha, _glow(recipe, sampler), on_event)
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
@@ -160,7 +160,11 @@ class _Progress:
 
 
 def _write_all(
-    frames: Iterator[tuple[int, Frame]], writer: SequenceWriter, alpha: bool, on_event: Callable[[Event], None]
+    frames: Iterator[tuple[int, Frame]],
+    writer: SequenceWriter,
+    alpha: bool,
+    glow: Callable[[int], float],
+    on_event: Callable[[Event], None],
 ) -> int:
     """Write frames as they come, in a thread of their own; how many were written, cancelled or not."""
     pending: deque[tuple[int, Future[Path]]] = deque()
@@ -175,12 +179,21 @@ def _write_all(
     with ThreadPoolExecutor(1, thread_name_prefix="aigc-writer") as thread:
         with suppress(_Cancelled):
             for number, pixels in frames:
-                pending.append((number, thread.submit(writer.write, number, pixels if alpha else pixels[..., :3])))
+                shown = pixels if alpha else pixels[..., :3]
+                pending.append((number, thread.submit(writer.write, number, shown, glow(number))))
                 while pending and (len(pending) > FRAMES_BEHIND or pending[0][1].done()):
                     report()
         while pending:
             report()
     return written
+
+
+def _glow(recipe: Recipe, sampler: Sampler) -> Callable[[int], float]:
+    """The glow of each frame: the style's, or what a blend has of both."""
+    first, second = (sampler.model.card.style(name) for name in (recipe.style, recipe.style_b or recipe.style))
+    assert first is not None  # the plan has checked both
+    assert second is not None
+    return lambda number: first.glow_beside(second, recipe.value_at(recipe.style_blend, number))
 
 
 @functools.lru_cache(maxsize=2)
@@ -211,8 +224,13 @@ def _warnings(recipe: Recipe, style: Style, plan: Plan, fmt: str) -> Iterator[st
         keyed = isinstance(recipe.speed, Track)
         remedy = f"; a loop of {natural} keeps the pace" if natural != recipe.loop and not keyed else ""
         yield f"A loop of {recipe.loop} frames moves {pace} than {style.name} does by itself{remedy}."
-    if style.alpha and style.emissive and fmt != "exr":
-        yield f"PNG keeps the glow of {style.name} only over black; EXR keeps it over everything."
+    if style.outshines_display and fmt != "exr":
+        kept = (
+            "only over black; EXR keeps it over everything"
+            if style.alpha
+            else "no brighter than white; EXR keeps it all"
+        )
+        yield f"PNG keeps the glow of {style.name} {kept}."
     if recipe.loop:
         yield from _jumps(recipe, recipe.loop)
 

@@ -11,13 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aigc_blender.card import Card, read_model_file
+from aigc_blender.card import Card, Style, read_model_file
 from aigc_blender.errors import ModelError
 from aigc_blender.generator.checkpoint import load_model, save_model
 
 from .errors import TrainingError
 from .export import thumbnail
 from .files import replacing
+from .footage.procedural import ELEMENTS
 
 # By which two models of a style are told apart: of pictures and of motion, each against the simulation's own spread.
 JUDGED = ("patches, frames", "patches, lag 1", "kernel, frames", "kernel, lag 1")
@@ -58,8 +59,30 @@ def release(model: Path, figures: Path, folder: Path, *, even_if_worse: bool = F
     if target.is_file() and not even_if_worse:
         _refuse_worse(read_model_file(target).card, found)
     styles = tuple(replace(style, thumbnail=thumbnail(source, style)) for style in source.card.styles)
-    save_model(target, replace(source.card, styles=styles, metrics=found), source.network)
+    save_model(target, as_rendered(replace(source.card, styles=styles, metrics=found)), source.network)
     return target
+
+
+def as_rendered(card: Card) -> Card:
+    """A card whose styles say of their light what the elements of their names say today, where those are emissive too.
+
+    The glow is no part of what a network learns: models trained before it was stated, or with another, take it on.
+    """
+    return replace(card, styles=tuple(_with_glow(style) for style in card.styles))
+
+
+def light_up(path: Path) -> bool:
+    """Write the elements' glow onto a model file's card, whole or not at all; False where it is there already.
+
+    Raises:
+        ModelError: the file cannot be read or written.
+    """
+    model = load_model(path)
+    card = as_rendered(model.card)
+    if card == model.card:
+        return False
+    save_model(path, card, model.network)
+    return True
 
 
 def take_state(source: Path, folder: Path) -> None:
@@ -98,6 +121,11 @@ def standing(scores: dict[str, Any]) -> float:
     """How far a style is from the simulations: the geometric mean of the ratios that are judged; less is better."""
     ratios = [_ratio(scores[name]) for name in JUDGED if name in scores]
     return math.exp(sum(math.log(max(ratio, 1e-3)) for ratio in ratios) / len(ratios)) if ratios else math.inf
+
+
+def _with_glow(style: Style) -> Style:
+    element = ELEMENTS.get(style.name)
+    return replace(style, glow=element.glow) if element and element.emissive and style.emissive else style
 
 
 def _brief(style: dict[str, Any]) -> dict[str, Any]:

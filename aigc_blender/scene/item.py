@@ -93,7 +93,7 @@ def file_format(group: Any, style: Style) -> str:
     """The format of the item's files: ``png``, ``png16`` or ``exr``; by default EXR for what glows beyond its alpha."""
     if group.aigc.format != "auto":
         return str(group.aigc.format)
-    return "exr" if style.alpha and style.emissive else "png"
+    return "exr" if style.outshines_display else "png"
 
 
 def recipe(group: Any, scene: Any, style: Style) -> Recipe:

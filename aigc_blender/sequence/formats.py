@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..transfer import from_light, to_light
+from ..transfer import expand_highlights, from_light, to_light
 from .metadata import KEY, PNG_SIGNATURE
 
 Pixels = NDArray[np.float32]
@@ -25,7 +25,7 @@ Pixels = NDArray[np.float32]
 _REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 
 
-def encode_frame(path: Path, pixels: Pixels, fmt: str, text: str) -> None:
+def encode_frame(path: Path, pixels: Pixels, fmt: str, text: str, glow: float = 1.0) -> None:
     """Write one frame; ``path`` may have any name and is overwritten.
 
     Args:
@@ -33,12 +33,13 @@ def encode_frame(path: Path, pixels: Pixels, fmt: str, text: str) -> None:
         pixels: float32 (H, W, 3 or 4) in 0..1, sRGB, premultiplied by alpha.
         fmt: ``png``, ``png16`` or ``exr``.
         text: ASCII, kept in the file under the key ``aigc``.
+        glow: The scene-linear light that white stands for in an EXR; a PNG holds what a display shows.
 
     Raises:
         OSError: the file cannot be written.
     """
     if fmt == "exr":
-        _write_exr(path, _in_bands(pixels, linear, np.dtype(np.float16)), text)
+        _write_exr(path, _in_bands(pixels, lambda band: scene_linear(band, glow), np.dtype(np.float16)), text)
     else:
         depth = np.dtype(np.uint8 if fmt == "png" else ">u2")
         levels = 2 ** (8 * depth.itemsize) - 1
@@ -63,6 +64,13 @@ def straight(pixels: Pixels, levels: int) -> Pixels:
 def linear(pixels: Pixels) -> Pixels:
     """Pixels with the sRGB curve taken off their premultiplied colour: over black that is exact."""
     return np.concatenate([to_light(pixels[..., :3]), pixels[..., 3:]], axis=2)
+
+
+def scene_linear(pixels: Pixels, glow: float) -> Pixels:
+    """Pixels as an EXR holds them: scene-linear, premultiplied, their highlights as bright as ``glow``; alpha stays."""
+    light = linear(pixels)
+    light[..., :3] = expand_highlights(light[..., :3], glow)
+    return light
 
 
 def _in_bands(pixels: Pixels, convert: Callable[[Pixels], Pixels], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -89,8 +89,8 @@ class SequenceWriter:
                     folder.rmdir()
             raise _cannot_write(self.folder, error) from None
 
-    def write(self, number: int, pixels: Pixels) -> Path:
-        """Write one frame, whole or not at all; pixels as ``encode_frame`` takes them.
+    def write(self, number: int, pixels: Pixels, glow: float = 1.0) -> Path:
+        """Write one frame, whole or not at all; pixels and glow as ``encode_frame`` takes them.
 
         Raises:
             SequenceError: the disk is full or the folder cannot be written.
@@ -106,7 +106,7 @@ class SequenceWriter:
         )
         path = self.path(number)
         try:
-            self._replace(path, lambda temporary: encode_frame(temporary, pixels, fmt, text))
+            self._replace(path, lambda temporary: encode_frame(temporary, pixels, fmt, text, glow))
         except OSError as error:
             # Another process that finished this very frame may have swept ours away.
             if not (isinstance(error, FileNotFoundError) and self._drawn_by(number)):

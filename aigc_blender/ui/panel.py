@@ -99,13 +99,8 @@ class AIGC_PT_format(_SubPanel):
         """Draw the format, with a warning where it loses light."""
         layout.prop(group.aigc, "format")
         entry = catalog.entry(group.aigc.style_name, group.aigc.model)
-        if (
-            entry is not None
-            and entry.style.alpha
-            and entry.style.emissive
-            and item.file_format(group, entry.style) != "exr"
-        ):
-            layout.label(text="PNG loses the glow around the element", icon="ERROR")
+        if entry is not None and entry.style.outshines_display and item.file_format(group, entry.style) != "exr":
+            layout.label(text="PNG loses light of what glows", icon="ERROR")
 
 
 class AIGC_PT_output(_SubPanel):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from aigc_blender.sequence.formats import encode_frame, linear, straight
 from aigc_blender.sequence.metadata import read_metadata
+from aigc_blender.transfer import KNEE, compress_highlights, expand_highlights
 
 FORMATS = ("png", "png16", "exr")
 TEXT = '{"digest": "0123", "inputs": {"seed": 7}}'
@@ -99,6 +100,48 @@ def test_exr_is_linear_and_premultiplied(tmp_path: Path, channels: int) -> None:
     assert np.isclose(linear(np.full((1, 1, 3), 0.5, np.float32)), 0.21404, atol=1e-5).all()
     file = OpenImageIO.ImageInput.open(str(path))
     assert str(file.spec().format) == "half"
+
+
+@pytest.mark.parametrize("glow", [1.0, 1.5, 6.0, 1000.0])
+def test_highlights_shine_and_the_rest_stays(tmp_path: Path, glow: float) -> None:
+    """Of the light over black, by a curve that rises steadily, has no kink and can be taken back; alpha stays."""
+    pixels = np.zeros((1, 4096, 4), np.float32)
+    pixels[..., :3] = np.linspace(0, 1, 4096)[:, None] * (1.0, 0.9, 0.1)
+    pixels[..., 3] = np.linspace(1, 0, 4096)
+    encode_frame(tmp_path / "a.exr", pixels, "exr", TEXT, glow)
+    stored, shown = read(tmp_path / "a.exr"), linear(pixels)
+    dark = shown[..., :3] <= KNEE
+    assert dark.sum() > 8000
+    assert np.allclose(stored[..., :3][dark], shown[..., :3][dark], rtol=2**-10, atol=2**-24)
+    assert np.allclose(stored[..., 3], pixels[..., 3], atol=2**-11)
+    assert stored[0, -1, 0] == glow
+    assert np.allclose(compress_highlights(stored[..., :3], glow), shown[..., :3], rtol=2**-9, atol=2**-24)
+
+    light = np.linspace(0, 1, 100_001)
+    slope = np.diff(expand_highlights(light, glow)) / np.diff(light)
+    assert (slope > 0.999999).all()
+    assert np.abs(np.diff(slope[40_000:50_100])).max() < 1e-4  # about the knee
+    assert np.allclose(compress_highlights(expand_highlights(light, glow), glow), light, atol=1e-12)
+
+
+def test_without_glow_files_are_the_same_and_png_has_none(tmp_path: Path) -> None:
+    for fmt in FORMATS:
+        encode_frame(tmp_path / "a", picture(4), fmt, TEXT)
+        encode_frame(tmp_path / "b", picture(4), fmt, TEXT, 1.0 if fmt == "exr" else 6.0)
+        assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_files_say_what_their_numbers_stand_for(tmp_path: Path) -> None:
+    """An EXR names its primaries, a PNG its curve: programs that go by the file read both as the same light."""
+    for fmt in FORMATS:
+        encode_frame(tmp_path / f"{fmt}.a", picture(4), fmt, TEXT)
+    exr = OpenImageIO.ImageInput.open(str(tmp_path / "exr.a")).spec()
+    rec709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
+    assert np.allclose(exr.getattribute("chromaticities"), rec709)
+    for fmt in ("png", "png16"):
+        png = OpenImageIO.ImageInput.open(str(tmp_path / f"{fmt}.a")).spec()
+        assert OpenImageIO.equivalent_colorspace(png.getattribute("oiio:ColorSpace"), "sRGB")
+        assert b"sRGB\0" in (tmp_path / f"{fmt}.a").read_bytes()[:64]
 
 
 @pytest.mark.parametrize("fmt", FORMATS)

@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from aigc_blender.card import read_model_file
+from aigc_blender.generator.checkpoint import load_model
 from tests.models import tiny_model
 from training.__main__ import main
 from training.errors import TrainingError
+from training.footage.procedural import ELEMENTS
 from training.metrics.distances import Score
 from training.metrics.report import Report, Slider, write_json
 from training.release import release, standing
@@ -81,3 +85,28 @@ def test_figures_of_other_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no figures"):
         release(folder / "tiny.safetensors", figures, tmp_path)
     assert not (tmp_path / "tiny.safetensors").exists()
+
+
+def test_elements_shine_as_their_table_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Weights, and all else on the card, stay as they are; a style of another name or without light of its own too."""
+    path = tiny_model(tmp_path)
+    before = load_model(path)
+    assert main(["release", "--glow", "--models", str(tmp_path)]) == 0
+    after = load_model(path)
+    fire, caustics = after.file.card.styles
+    assert fire.glow == ELEMENTS["fire"].glow > 1
+    assert (caustics.glow, replace(fire, glow=1.0)) == (1.0, before.file.card.styles[0])
+    assert replace(after.file.card, styles=()) == replace(before.file.card, styles=())
+    for name, tensor in before.network.state_dict().items():
+        assert torch.equal(tensor, after.network.state_dict()[name])
+    assert main(["release", "--glow", "--models", str(tmp_path)]) == 0
+    assert "already" in capsys.readouterr().out
+    assert read_model_file(path).digest == after.file.digest != before.file.digest
+    assert main(["release", "--models", str(tmp_path)]) == 2
+
+
+def test_a_released_model_shines_too(tmp_path: Path) -> None:
+    folder, shipped = home(tmp_path / "home", 0, 1.0), tmp_path / "shipped"
+    shipped.mkdir()
+    assert run(folder, shipped) == 0
+    assert read_model_file(shipped / "tiny.safetensors").card.styles[0].glow == ELEMENTS["fire"].glow

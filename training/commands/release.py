@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bundled import MODELS, STATES
+from ..errors import TrainingError
 
 PAGE = Path(__file__).parents[2] / "docs" / "figures.md"
 
@@ -16,7 +17,13 @@ def add(commands: Any) -> None:
     """Add the command to a parser's commands."""
     release = commands.add_parser("release", help="bundle models that were made, with their figures on the cards")
     release.add_argument(
-        "folder", type=Path, help="what training brought home: models, their figures (.json) and exported states"
+        "folder",
+        type=Path,
+        nargs="?",
+        help="what training brought home: models, their figures (.json) and exported states",
+    )
+    release.add_argument(
+        "--glow", action="store_true", help="only write how brightly elements shine onto the bundled models' cards"
     )
     release.add_argument("--even-if-worse", action="store_true", help="also where a style measured better before")
     release.add_argument("--models", type=Path, default=MODELS, help="folder of bundled models")
@@ -26,8 +33,14 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from ..release import release, released, take_state, write_tables
+    from ..release import light_up, release, released, take_state, write_tables
 
+    if arguments.glow:
+        for model in released(arguments.models):
+            print(f"Wrote {model}." if light_up(model) else f"{model} has it already.")
+        return 0
+    if arguments.folder is None:
+        raise TrainingError("No folder is given; name the one that training wrote to, or give --glow.")
     for model in released(arguments.folder):
         figures = model.with_suffix(".json")
         print(f"Wrote {release(model, figures, arguments.models, even_if_worse=arguments.even_if_worse)}.")

@@ -95,6 +95,7 @@ def _render(
         max_height=max(heights),
         alpha=element.alpha,
         emissive=element.emissive,
+        glow=element.glow,
         controls=element.controls,
         words=element.words,
     )

@@ -159,4 +159,5 @@ AURORA = Element(
     ),
     words=("aurora", "northern lights", "aurora borealis", "polar lights", "southern lights"),
     render=render,
+    glow=2.0,
 )

@@ -17,8 +17,8 @@ Render = Callable[[torch.Tensor, int, int, int, torch.device | str], torch.Tenso
 class Element:
     """An element of the bundled model and the function that renders clips of it.
 
-    ``anchored``, ``fps`` (model frames per second), ``alpha``, ``emissive``, ``controls`` and ``words`` go into the
-    model card as they are (see ``aigc_blender.card.Style``).
+    ``anchored``, ``fps`` (model frames per second), ``alpha``, ``emissive``, ``controls``, ``words`` and ``glow`` go into
+    the model card as they are (see ``aigc_blender.card.Style``).
 
     ``render(controls, frames, size, seed, device)`` takes controls of shape (B, len(self.controls)), float32 in 0..1,
     and returns uint8 of shape (B, frames, size, size, 4) on ``device``: RGBA, premultiplied, sRGB-encoded, row 0 at the
@@ -35,3 +35,4 @@ class Element:
     controls: tuple[Control, ...]
     words: tuple[str, ...]
     render: Render
+    glow: float = 1.0

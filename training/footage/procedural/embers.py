@@ -119,4 +119,5 @@ EMBERS = Element(
     ),
     words=("embers", "sparks", "spark", "cinders", "glowing ash"),
     render=_render,
+    glow=8.0,
 )

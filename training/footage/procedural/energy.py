@@ -145,4 +145,5 @@ ENERGY = Element(
     ),
     words=("energy", "plasma", "lightning", "electricity", "force field", "arcs"),
     render=render,
+    glow=8.0,
 )

@@ -52,4 +52,5 @@ FIRE = Element(
     ),
     words=("fire", "flame", "flames", "blaze", "burning"),
     render=_render,
+    glow=6.0,
 )

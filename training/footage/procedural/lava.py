@@ -174,4 +174,5 @@ LAVA = Element(
     ),
     words=("lava", "magma", "molten rock", "lava flow", "volcanic"),
     render=render,
+    glow=5.0,
 )

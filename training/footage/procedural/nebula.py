@@ -144,4 +144,5 @@ NEBULA = Element(
     ),
     words=("nebula", "space", "deep space", "galaxy", "cosmos", "interstellar cloud"),
     render=render,
+    glow=2.0,
 )

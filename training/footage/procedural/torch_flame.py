@@ -74,4 +74,5 @@ TORCH = Element(
     ),
     words=("torch", "candle", "campfire", "flame", "bonfire"),
     render=_render,
+    glow=6.0,
 )
