@@ -118,9 +118,12 @@ def write_tables(models: Path, page: Path) -> None:
 
 
 def standing(scores: dict[str, Any]) -> float:
-    """How far a style is from the simulations: the geometric mean of the ratios that are judged; less is better."""
-    ratios = [_ratio(scores[name]) for name in JUDGED if name in scores]
-    return math.exp(sum(math.log(max(ratio, 1e-3)) for ratio in ratios) / len(ratios)) if ratios else math.inf
+    """How far a style is from the simulations: the geometric mean of the ratios that are judged; less is better.
+
+    A ratio below 1 counts as 1. Nearer to real clips than these are to each other is no merit: it is a sign of little variety.
+    """
+    ratios = [max(_ratio(scores[name]), 1.0) for name in JUDGED if name in scores]
+    return math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else math.inf
 
 
 def _with_glow(style: Style) -> Style:

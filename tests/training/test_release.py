@@ -52,6 +52,8 @@ def test_figures_go_onto_the_card_and_into_the_tables(tmp_path: Path) -> None:
     card = read_model_file(shipped / "tiny.safetensors").card
     assert card.metrics["styles"]["fire"]["scores"]["patches, frames"] == [1.0, 0.5]
     assert standing(card.metrics["styles"]["fire"]["scores"]) == pytest.approx(2)
+    nearer = {"patches, frames": [0.1, 0.5], "kernel, frames": [2.0, 0.5]}
+    assert standing(nearer) == pytest.approx(2)  # nearer than real to real makes up for nothing
     rows = [line for line in (shipped / "figures.md").read_text().splitlines() if line.startswith("| fire |")]
     assert "| 64 | 2.0 | 2.0 | 2.0 |" in rows[0]
     assert "| height | height | 0.90 | 0.400 | 0.500 |" in rows[1]
