@@ -35,7 +35,8 @@ from .sequence.sidecar import read_recipe
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 # What a recipe file states already.
-_RECIPE_OPTIONS = ("style", "seed", "size", "fps", "loop", "tile", "set", "element_height")
+_MOTION = ("speed", "pan", "seed_b", "seed_blend", "style_b", "style_blend", "shutter", "shutter_samples")
+_RECIPE_OPTIONS = ("style", "seed", "size", "fps", "loop", "tile", "set", "element_height", *_MOTION)
 
 
 class UsageError(AigcError):
@@ -201,7 +202,9 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
         return read_recipe(arguments.recipe)
     if not arguments.style:
         raise UsageError("No style was given; add --style NAME or --recipe FILE.")
-    options: dict[str, Any] = {name: given[name] for name in ("seed", "fps", "loop", "tile", "element_height")}
+    options: dict[str, Any] = {
+        name: given[name] for name in ("seed", "fps", "loop", "tile", "element_height", *_MOTION)
+    }
     if arguments.size:
         options["width"], options["height"] = arguments.size
     options["controls"] = dict(arguments.set or ())
@@ -275,6 +278,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--tile", help="axes that repeat without a seam: x, y or xy")
     add("--set", type=_control, action="append", metavar="NAME=VALUE", help="a control, 0 to 1; may be repeated")
     add("--element-height", type=int, metavar="PIXELS", help="height of the element (default: the frame's)")
+    add("--speed", type=float, help="how fast time passes, -8 to 8; 0 holds (default 1)")
+    add("--pan", type=_pan, metavar="X,Y", help="pixels that the content moves right and up, such as 12.5,0 or =-3,0")
+    add("--seed-b", type=int, metavar="SEED", help="seed to blend to")
+    add("--seed-blend", type=float, metavar="PART", help="0: --seed, 1: --seed-b")
+    add("--style-b", metavar="STYLE", help="style of the same model to blend to")
+    add("--style-blend", type=float, metavar="PART", help="0: --style, 1: --style-b")
+    add("--shutter", type=float, metavar="PART", help="motion blur: part of a frame that the shutter is open, 0 to 1")
+    add("--shutter-samples", type=int, metavar="N", help="instants that motion blur averages, 2 to 64 (default 8)")
     add("--model", type=Path, metavar="FILE", help="model file (default: the one that has the style)")
     add("--format", choices=tuple(SUFFIXES), default="png", help="default png")
     add("--device", choices=DEVICES, default="auto", help="default auto")
@@ -302,6 +313,14 @@ def _control(text: str) -> tuple[str, float]:
         return name, float(value)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} does not set a number, write height=0.8") from None
+
+
+def _pan(text: str) -> tuple[float, float]:
+    try:
+        right, up = (float(number) for number in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no pan, write 12.5,0") from None
+    return right, up
 
 
 def _count(text: str) -> int:

@@ -94,6 +94,32 @@ def test_every_option_reaches_the_recipe(tmp_path: Path, model: Path) -> None:
     }
 
 
+def test_motion_and_blends_reach_the_recipe_and_draw_again(tmp_path: Path, model: Path) -> None:
+    line = (
+        "--style caustics --size 32x16 --frames 5 --speed -0.5 --pan=-3.5,2 --seed-b 8 --seed-blend 0.25 "
+        "--shutter 0.5 --shutter-samples 3"
+    )
+    assert generate(line, "--out", tmp_path / "a") == 0
+    metadata = read_metadata(tmp_path / "a" / "caustics.0005.png")
+    assert metadata
+    inputs = metadata["inputs"]
+    motion = {
+        "speed": -0.5,
+        "pan": [-3.5, 2.0],
+        "seed_b": 8,
+        "seed_blend": 0.25,
+        "shutter": 0.5,
+        "shutter_samples": 3,
+    }
+    assert inputs | motion == inputs
+    assert generate("--frames 5 --recipe", tmp_path / "a" / "caustics.0005.png", "--out", tmp_path / "b") == 0
+    assert frames(tmp_path / "b") == frames(tmp_path / "a")
+    blend = "--style fire --size 32x16 --frames 2 --style-b caustics --style-blend 0.5 --set scale=1 --set height=0"
+    assert generate(blend, "--model", model, "--out", tmp_path / "c") == 0
+    assert iio.imread(tmp_path / "c" / "fire.0002.png").shape == (16, 32, 4)
+    assert generate(f"--recipe {tmp_path / 'c' / 'fire.recipe.json'} --speed 2 --frames 1 --out", tmp_path / "d") == 2
+
+
 def test_json_events(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     generate(f"{FIRE} --frames 1-2 --out", tmp_path)
     capsys.readouterr()
@@ -145,6 +171,18 @@ BAD = [
     "--style fire --frames 1 --element-height 0",
     "--style fire --frames 1 --model none.safetensors",
     "--style fire --frames 1 --recipe none.json",
+    "--style fire --frames 1 --speed 9",
+    "--style fire --frames 1 --speed fast",
+    "--style fire --frames 1 --pan 3",
+    "--style fire --frames 1 --pan 1,2,3",
+    "--style fire --frames 1 --pan inf,0",
+    "--style fire --frames 1 --pan 0,1",
+    "--style fire --frames 1 --seed-b -1",
+    "--style fire --frames 1 --seed-blend 0.5",
+    "--style fire --frames 1 --style-b water",
+    "--style fire --frames 1 --style-blend 1",
+    "--style fire --frames 1 --shutter 2",
+    "--style fire --frames 1 --shutter 1 --shutter-samples 1",
     "--style fire --frames 1 --nonsense",
     "--recipe none.json --frames 1",
     "--frames 1",
@@ -266,7 +304,7 @@ def test_without_any_torch_it_says_how(tmp_path: Path, monkeypatch: pytest.Monke
     process = child("generate", *FIRE.split(), "--frames", 1, "--out", tmp_path / "out", python=("-S",))
     _, err = process.communicate()
     assert process.returncode == 2
-    assert re.fullmatch(r"aigc: .*no/python.+choose a Python that has torch\.\n", err), err
+    assert re.fullmatch(r"aigc: .*no/python.+choose another Python or install the runtime\.\n", err), err
     assert not (tmp_path / "out").exists()
     process = child("check", python=("-S",))
     out, _ = process.communicate()

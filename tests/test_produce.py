@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From recipe to frames: the same pixels in any split, resumed, cancelled."""
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -84,6 +85,72 @@ def test_a_keyed_loop_that_starts_anywhere_repeats(tmp_path: Path, model: Path) 
     assert all((a == b).all() for a, b in zip(pixels[:24], pixels[24:], strict=True))
     values = [read_metadata(tmp_path / f"fire.{n}.png")["inputs"]["controls"]["height"] for n in range(1001, 1025)]  # type: ignore[index]
     assert values == [n / 24 for n in range(24)]
+
+
+MOVING = Recipe(
+    "caustics",
+    seed=7,
+    width=96,
+    height=32,
+    element_height=64,
+    speed=Track(3, (1.0, 2.0, 0.0, -1.5, 0.5, 1.0)),
+    pan=(Track(2, (0.0, 4.3, 8.1, 90.0)), Track(1, (0.5, -20.0))),
+    seed_b=8,
+    seed_blend=Track(1, (0.0, 0.3, 1.0, 0.7)),
+    style_b="fire",
+    style_blend=0.0,
+    shutter=0.5,
+    shutter_samples=3,
+)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        replace(MOVING, style_b=""),
+        replace(MOVING, style_b="", loop=6, tile="x"),
+        replace(MOVING, style_b="", shutter=0.0),
+        replace(MOVING, pan=(MOVING.pan[0], 0.0), style_blend=Track(1, (0.0, 0.5, 1.0, 0.25)), loop=7),
+        replace(MOVING, pan=(MOVING.pan[0], 0.0), style_blend=Track(1, (0.0, 0.5, 1.0, 0.25))),
+    ],
+)
+def test_moving_frames_are_drawn_again_from_their_own_metadata(tmp_path: Path, model: Path, recipe: Recipe) -> None:
+    draw(recipe, range(1, 9), tmp_path / "a", model)
+    for number in range(1, 9):
+        alone = read_recipe(tmp_path / "a" / f"caustics.{number:04d}.png")
+        draw(alone, range(number, number + 1), tmp_path / "b", model, threads=1)
+    assert frames(tmp_path / "a") == frames(tmp_path / "b")
+    assert len(set(frames(tmp_path / "a").values())) == 8 if recipe.loop is None else True
+
+
+def test_a_late_key_of_speed_redraws_what_follows_it_alone(tmp_path: Path, model: Path) -> None:
+    ramp = replace(FIRE, loop=None, speed=Track(1, (1.0, 0.5, 0.5, 0.5, 0.0, 0.0)))
+    draw(ramp, range(1, 9), tmp_path, model)
+    later = replace(ramp, speed=Track(1, (1.0, 0.5, 0.5, 0.5, 2.0, 1.0)))
+    assert draw(later, range(1, 9), tmp_path, model).written == 4
+
+
+def test_what_does_not_come_back_at_the_end_of_a_loop_is_told(tmp_path: Path, model: Path) -> None:
+    loop = replace(MOVING, style_b="", speed=1.0, shutter=0.0, pan=(0.0, 0.0), seed_blend=0.0, loop=16, tile="x")
+
+    def told(recipe: Recipe) -> list[str]:
+        texts: list[str] = []
+        events = lambda e: texts.append(e["text"]) if e["type"] == "warning" else None  # noqa: E731
+        draw(recipe, range(1, 2), tmp_path / "out", model, on_event=events)
+        return texts
+
+    assert told(loop) == []
+    ramp = lambda end: Track(1, tuple(end * n / 16 for n in range(17)))  # noqa: E731
+    assert told(replace(loop, pan=(ramp(2 * 96.0), 0.0))) == []
+    assert told(replace(loop, speed=Track(1, (0.5, *(1.0,) * 7, 1.5, *(1.0,) * 7, 0.5)))) == []
+    for change, name in (
+        ({"pan": (ramp(50.0), 0.0)}, "Pan right .*multiple of 96"),
+        ({"pan": (0.0, ramp(96.0))}, "Pan up .*tile y"),
+        ({"seed_blend": ramp(1.0)}, "Seed blend"),
+        ({"speed": Track(1, (0.0, *(1.0,) * 15, 2.0))}, "Speed"),
+    ):
+        texts = told(replace(loop, **change))
+        assert any(re.match(name, text) for text in texts), texts
 
 
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
