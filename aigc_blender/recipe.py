@@ -154,25 +154,21 @@ class Recipe:
                 value = value.around(frame, self.loop) if self.shutter else value.at(frame, self.loop)
             return _plain(value)
 
-        inputs = {
-            **self._still,
-            "controls": {name: at(v) for name, v in sorted(self.controls.items())},
-            **self._moving(at),
-            "frame": frame,
-        }
+        moving = self._moving(at)
         keyed = isinstance(self.speed, Track) or isinstance(self.style_blend, Track)
         if keyed and self.loop:
             for name, value in (("speed", self.speed), ("style_blend", self.style_blend)):
                 if isinstance(value, Track):
-                    inputs[name] = _plain(value.period(self.loop))
+                    moving[name] = _plain(value.period(self.loop))
         elif keyed:
             first = frame - 1 if self.shutter else frame
             speeds = [self.value_at(self.speed, first + i) for i in range(3)] if self.shutter else [0.0]
-            inputs["speed"] = {"first": first, "values": speeds}
-            inputs["time"] = [str(clock.at(first)) for clock in self.clocks]
+            moving["speed"] = {"first": first, "values": speeds}
+            moving["time"] = [str(clock.at(first)) for clock in self.clocks]
         elif self.time is not None:
-            inputs["time"] = [str(t) for t in self.time]
-        return inputs
+            moving["time"] = [str(t) for t in self.time]
+        controls = {name: at(v) for name, v in sorted(self.controls.items())}
+        return {**self._still, "controls": controls, **dict(sorted(moving.items())), "frame": frame}
 
     def frame_digest(self, frame: int, fmt: str) -> str:
         """Hexadecimal digest of one frame's inputs and file format.
