@@ -18,8 +18,27 @@ def fcurves(block: Any) -> list[Any]:
     return list(bag.fcurves) if bag else []
 
 
+def remove_fcurves(block: Any, path: str) -> None:
+    """Remove the F-curves of a property; none is fine."""
+    animation = block.animation_data
+    for curve in [c for c in fcurves(block) if c.data_path == path]:
+        anim_utils.action_get_channelbag_for_slot(animation.action, animation.action_slot).fcurves.remove(curve)
+
+
+def strip_fcurves(track: Any) -> list[Any]:
+    """The F-curves of all strips of an NLA track, or of a meta strip."""
+    curves: list[Any] = []
+    for strip in track.strips:
+        if strip.type == "META":
+            curves += strip_fcurves(strip)
+        elif strip.action is not None:
+            bag = anim_utils.action_get_channelbag_for_slot(strip.action, strip.action_slot)
+            curves += list(bag.fcurves) if bag else []
+    return curves
+
+
 def use_nodes(block: Any) -> bool:
-    """Give a material its node tree; True where that was switched on now (5.0 always has one)."""
+    """Give a material or world its node tree; True where that was switched on now (5.0 always has one)."""
     if bpy.app.version >= (5, 0, 0) or block.use_nodes:
         return False
     block.use_nodes = True

@@ -15,8 +15,23 @@ import bpy
 
 from ..card import Control, Style
 from ..errors import RecipeError
-from ..recipe import Recipe, Track
-from . import compat, shader
+from ..recipe import MAX_PAN, MAX_SPEED, Recipe, Track
+from . import baking, shader
+
+# Settings that may change from frame to frame, beside the controls, by their words; those in FROM_START add up.
+MOVING = {
+    "aigc.speed": "Speed",
+    "aigc.pan_x": "Pan X",
+    "aigc.pan_y": "Pan Y",
+    "aigc.seed_blend": "Seed Blend",
+    "aigc.style_blend": "Style Blend",
+}
+FROM_START = frozenset(("aigc.speed", "aigc.style_blend"))
+LIMITS = {
+    "aigc.speed": (-MAX_SPEED, MAX_SPEED),
+    "aigc.pan_x": (-MAX_PAN, MAX_PAN),
+    "aigc.pan_y": (-MAX_PAN, MAX_PAN),
+}
 
 
 def items() -> list[Any]:
@@ -26,10 +41,11 @@ def items() -> list[Any]:
 
 
 def new(name: str) -> Any:
-    """A new item without a style; stays in the file until it is removed."""
+    """A new item without a style, whose time counts from the scene's start; stays in the file until it is removed."""
     group = bpy.data.node_groups.new(name, "ShaderNodeTree")
     group.use_fake_user = True
     group.aigc.uuid = uuid.uuid4().hex
+    group.aigc.start = max(0, bpy.context.scene.frame_start)
     return group
 
 
@@ -96,26 +112,17 @@ def file_format(group: Any, style: Style) -> str:
     return "exr" if style.outshines_display else "png"
 
 
-def recipe(group: Any, scene: Any, style: Style) -> Recipe:
-    """The item's recipe as it stands, keyframes baked to one value a frame.
+def recipe(group: Any, scene: Any, style: Style, given: Recipe | None = None) -> Recipe:
+    """The item's recipe as it stands, keyframes and drivers baked to one value a frame.
+
+    With a recipe ``given``, what only Blender can evaluate (drivers and the like) is taken from that: nothing is
+    changed or evaluated then, which makes it fit to be asked at any time.
 
     Raises:
-        RecipeError: a setting is out of range or a control has a driver.
+        RecipeError: a setting is out of range or has a driver that does not work, or one that cannot change has keyframes.
     """
     settings, frames = group.aigc, frame_numbers(group, scene)
-    curves = {c.data_path: c for c in compat.fcurves(group)}
-    driven = {c.data_path for c in group.animation_data.drivers} if group.animation_data else set()
-    controls: dict[str, float | Track] = {}
-    for control in style.controls:
-        path = f'["{control.name}"]'
-        if path in driven:
-            raise RecipeError(
-                f"Control {control.name} of {group.name} has a driver, which cannot be baked; keyframe it."
-            )
-        if path in curves:
-            controls[control.name] = _bake(curves[path], frames, looped=settings.use_loop)
-        else:
-            controls[control.name] = float(group.get(control.name, control.default))
+    value = _Values(group, scene, frames, given)
     return Recipe(
         style=style.name,
         model=settings.model,
@@ -126,18 +133,84 @@ def recipe(group: Any, scene: Any, style: Style) -> Recipe:
         loop=len(frames) if settings.use_loop else None,
         tile="x" * settings.tile_x + "y" * settings.tile_y,
         element_height=settings.element_height or None,
-        controls=controls,
+        controls={c.name: value.of(f'["{c.name}"]', group.get(c.name, c.default)) for c in style.controls},
+        speed=value.of("aigc.speed", settings.speed),
+        pan=(value.of("aigc.pan_x", settings.pan_x), value.of("aigc.pan_y", settings.pan_y)),
+        seed_b=settings.seed_b if settings.use_seed_b else None,
+        seed_blend=value.of("aigc.seed_blend", settings.seed_blend) if settings.use_seed_b else 0.0,
+        style_b=settings.style_b_name,
+        style_blend=value.of("aigc.style_blend", settings.style_blend) if settings.style_b_name else 0.0,
+        shutter=round(settings.shutter, 4),
     )
 
 
-def _bake(curve: Any, frames: range, *, looped: bool) -> Track:
-    # A loop's first frame after its end tells whether the control has come back.
-    numbers = range(frames.start, frames.stop + 1) if looped else frames
-    return Track(frames.start, tuple(_clip(curve.evaluate(number)) for number in numbers))
+class _Values:
+    """What an item's settings are over its frames; those of speed and style blend add up from the item's start on."""
+
+    def __init__(self, group: Any, scene: Any, frames: range, given: Recipe | None) -> None:
+        self._group, self._scene, self._frames, self._given = group, scene, frames, given
+        self._animated = baking.animated(group)
+        for path in sorted(self._animated):
+            if path.startswith("aigc.") and path not in MOVING:
+                name = group.aigc.bl_rna.properties[path.removeprefix("aigc.").partition("[")[0]].name
+                raise RecipeError(f"{name} of {group.name} cannot change within a sequence; remove its keyframes.")
+
+    def of(self, path: str, still: float) -> float | Track:
+        """The value of a setting, a track where it is animated."""
+        if path not in self._animated:
+            return _clip(path, still)
+        if self._given is not None and not baking.is_plain(self._group, path, self._scene):
+            return _given(path, self._given, still)
+        if self._group.aigc.use_loop:
+            return self._looped(path)
+        first = self._first(path)
+        # Under an open shutter a frame reads the one before and the one after.
+        margin = 1 if self._group.aigc.shutter else 0
+        before = 0 if path in FROM_START else margin
+        return Track(first - before, self._baked(path, range(first - before, self._frames.stop + margin)))
+
+    def _first(self, path: str) -> int:
+        start = self._group.aigc.start
+        if path not in FROM_START:
+            return self._frames.start
+        if self._frames.start < start:
+            raise RecipeError(
+                f"{self._group.name} starts at frame {start}, from where its {MOVING[path]} counts, and its frames at "
+                f"{self._frames.start}; give a Start (under Motion) of {self._frames.start} or less."
+            )
+        return int(start)
+
+    def _looped(self, path: str) -> Track:
+        """One period, and the frame after its end, which tells whether the setting has come back."""
+        frames, period = self._frames, len(self._frames)
+        values = self._baked(path, range(frames.start, frames.stop + 1))
+        turn = (self._group.aigc.start - frames.start) % period if path in FROM_START else 0
+        if turn:
+            jump = values[-1] - values[0]
+            values = (*values[turn:-1], *values[:turn], _clip(path, values[turn] + jump))
+        return Track(frames.start + turn, values)
+
+    def _baked(self, path: str, frames: range) -> tuple[float, ...]:
+        values = baking.bake(self._group, [path], frames, self._scene)[path]
+        return tuple(_clip(path, value) for value in values)
 
 
-def _clip(value: float) -> float:
-    return float(min(max(value, 0.0), 1.0))
+def _given(path: str, recipe: Recipe, still: float) -> float | Track:
+    """The value of a setting in a recipe."""
+    values: dict[str, float | Track] = {
+        **{f'["{name}"]': value for name, value in recipe.controls.items()},
+        "aigc.speed": recipe.speed,
+        "aigc.pan_x": recipe.pan[0],
+        "aigc.pan_y": recipe.pan[1],
+        "aigc.seed_blend": recipe.seed_blend,
+        "aigc.style_blend": recipe.style_blend,
+    }
+    return values.get(path, still)
+
+
+def _clip(path: str, value: float) -> float:
+    least, most = LIMITS.get(path, (0.0, 1.0))
+    return float(min(max(value, least), most))
 
 
 def _ends(control: Control) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 import bpy
 
 from ..scene import jobs
-from . import catalog, command, generate, items, panel, preferences, properties, runtime
+from . import catalog, command, generate, items, motion, panel, preferences, properties, runtime
 
-CLASSES = (*runtime.CLASSES, *preferences.CLASSES, *items.CLASSES, *generate.CLASSES, *panel.CLASSES)
+CLASSES = (*runtime.CLASSES, *preferences.CLASSES, *items.CLASSES, *generate.CLASSES, *panel.CLASSES, *motion.CLASSES)
 _command: Any = None
 
 

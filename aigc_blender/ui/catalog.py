@@ -26,6 +26,8 @@ class Entry:
 entries: list[Entry] = []
 choices: list[tuple[str, str, str, int, int]] = []  # Blender keeps no reference to the strings of an enum's items
 faults: list[ModelError] = []
+NO_STYLE = "NONE"
+_partners: dict[tuple[str, str], list[tuple[str, str, str, int, int]]] = {}
 _stamps: dict[Path, tuple[int, int]] | None = None
 _previews: Any = None
 
@@ -42,6 +44,7 @@ def refresh(folders: tuple[Path, ...] = ()) -> None:
         bpy.utils.previews.remove(_previews)
     _previews = bpy.utils.previews.new()
     entries.clear()
+    _partners.clear()
     for model in models:
         for style in model.card.styles:
             taken = any(e.key == style.name for e in entries)
@@ -57,6 +60,7 @@ def clear() -> None:
         bpy.utils.previews.remove(_previews)
     _stamps = _previews = None
     entries.clear()
+    _partners.clear()
     choices.clear()
     faults.clear()
 
@@ -64,6 +68,17 @@ def clear() -> None:
 def entry(style: str, digest: str) -> Entry | None:
     """The style of exactly that model, or None."""
     return next((e for e in entries if e.style.name == style and e.model.digest == digest), None)
+
+
+def partners(style: str, digest: str) -> list[tuple[str, str, str, int, int]]:
+    """The choices of a style to blend into: none, or another of the same model."""
+    if (style, digest) not in _partners:
+        others = [(i, e) for i, e in enumerate(entries, 1) if e.model.digest == digest and e.style.name != style]
+        _partners[style, digest] = [
+            (NO_STYLE, "None", "Draw one style alone", 0, 0),
+            *((e.style.name, title(e.style.name), describe(e), e.icon, i) for i, e in others),
+        ]
+    return _partners[style, digest]
 
 
 def title(name: str) -> str:

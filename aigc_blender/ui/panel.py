@@ -49,7 +49,9 @@ class AIGC_PT_main(_Panel):
         _draw_generate(body, group)
 
 
-class _SubPanel(_Panel):
+class SubPanel(_Panel):
+    """Base of the closed panels below the first screen."""
+
     bl_parent_id = "AIGC_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
 
@@ -72,10 +74,11 @@ class _SubPanel(_Panel):
         raise NotImplementedError
 
 
-class AIGC_PT_tiling(_SubPanel):
+class AIGC_PT_tiling(SubPanel):
     """Edges that fit each other."""
 
     bl_label = "Tiling"
+    bl_order = 2
 
     def draw_item(self, layout: Any, group: Any) -> None:
         """Draw a switch for each axis that the style can tile along."""
@@ -90,10 +93,11 @@ class AIGC_PT_tiling(_SubPanel):
             layout.prop(group.aigc, "element_height")
 
 
-class AIGC_PT_format(_SubPanel):
+class AIGC_PT_format(SubPanel):
     """File format."""
 
     bl_label = "Format"
+    bl_order = 4
 
     def draw_item(self, layout: Any, group: Any) -> None:
         """Draw the format, with a warning where it loses light."""
@@ -103,10 +107,11 @@ class AIGC_PT_format(_SubPanel):
             layout.label(text="PNG loses light of what glows", icon="ERROR")
 
 
-class AIGC_PT_output(_SubPanel):
+class AIGC_PT_output(SubPanel):
     """Where the frames are, on disk and in the scene."""
 
     bl_label = "Output"
+    bl_order = 5
 
     def draw_item(self, layout: Any, group: Any) -> None:
         """Draw the current sequence and its placements."""
@@ -128,10 +133,11 @@ class AIGC_PT_output(_SubPanel):
             remove.operator("aigc.unplace", text="", icon="X").kind = kind
 
 
-class AIGC_PT_model(_SubPanel):
+class AIGC_PT_model(SubPanel):
     """What the model is, and what may be done with it."""
 
     bl_label = "Model & Rights"
+    bl_order = 6
 
     def draw_item(self, layout: Any, group: Any) -> None:
         """Draw the card in brief."""

@@ -4,9 +4,9 @@
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
-from ..recipe import MAX_SIZE
+from ..recipe import MAX_SIZE, MAX_SPEED
 from ..scene import item
 from . import catalog
 
@@ -34,7 +34,23 @@ def _get_style(settings: Any) -> int:
 def _set_style(settings: Any, index: int) -> None:
     chosen = catalog.entries[index]
     settings.style_name, settings.model = chosen.style.name, chosen.model.digest
+    if all(settings.style_b_name != c[0] for c in catalog.partners(chosen.style.name, chosen.model.digest)):
+        settings.style_b_name = ""
     item.suit(settings.id_data, chosen.style)
+
+
+def _partners(settings: Any, _context: Any) -> list[tuple[str, str, str, int, int]]:
+    return catalog.partners(settings.style_name, settings.model)
+
+
+def _get_style_b(settings: Any) -> int:
+    chosen = settings.style_b_name or catalog.NO_STYLE
+    return next((c[4] for c in _partners(settings, None) if c[0] == chosen), -1)
+
+
+def _set_style_b(settings: Any, number: int) -> None:
+    chosen = next(c[0] for c in _partners(settings, None) if c[4] == number)
+    settings.style_b_name = "" if chosen == catalog.NO_STYLE else chosen
 
 
 class AIGC_PG_item(bpy.types.PropertyGroup):
@@ -84,6 +100,55 @@ class AIGC_PG_item(bpy.types.PropertyGroup):
     seed: IntProperty(name="Seed", description="Another number is another take", default=1, min=0)
     tile_x: BoolProperty(name="X", description="Make the left and the right edge fit each other")
     tile_y: BoolProperty(name="Y", description="Make the top and the bottom edge fit each other")
+    start: IntProperty(
+        name="Start",
+        description="The frame from which keyed speed and style blend count; a later or longer range changes no frame",
+        default=1,
+        min=0,
+        options=set(),
+    )
+    speed: FloatProperty(
+        name="Speed",
+        description="How fast the element moves; 0 holds it, negative runs backwards",
+        default=1.0,
+        min=-MAX_SPEED,
+        max=MAX_SPEED,
+        soft_min=0.0,
+        soft_max=4.0,
+    )
+    pan_x: FloatProperty(
+        name="Pan X", description="Pixels that the content is moved to the right; keyframe it to move", default=0.0
+    )
+    pan_y: FloatProperty(
+        name="Pan Y", description="Pixels that the content is moved up; keyframe it to move", default=0.0
+    )
+    use_seed_b: BoolProperty(name="Second Seed", description="Blend into another take", options=set())
+    seed_b: IntProperty(name="Seed B", description="The take to blend into", default=2, min=0, options=set())
+    seed_blend: FloatProperty(
+        name="Blend", description="0 is the seed, 1 the second seed", subtype="FACTOR", default=0.0, min=0.0, max=1.0
+    )
+    style_b_name: StringProperty(options={"HIDDEN"})
+    style_b: EnumProperty(
+        name="Style B",
+        description="Another style of the same model to blend into",
+        items=_partners,
+        get=_get_style_b,
+        set=_set_style_b,
+        options=set(),
+    )
+    style_blend: FloatProperty(
+        name="Blend", description="0 is the style, 1 the second style", subtype="FACTOR", default=0.0, min=0.0, max=1.0
+    )
+    shutter: FloatProperty(
+        name="Motion Blur",
+        description="Part of a frame that the shutter is open, centred on the frame; 0.5 is a film camera's",
+        subtype="FACTOR",
+        default=0.0,
+        min=0.0,
+        max=1.0,
+        options=set(),
+    )
+    seeds: StringProperty(options={"HIDDEN"}, description="Seeds that the element had before, oldest first")
     format: EnumProperty(name="Format", description="File format of the frames", items=FORMATS, default="auto")
 
 

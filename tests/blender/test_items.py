@@ -111,19 +111,6 @@ def test_a_loops_keyframes_belong_to_the_frames_that_show_them(tmp_path: Path) -
 
 
 @kit.in_blender
-def test_a_driver_is_refused_and_never_ignored(tmp_path: Path) -> None:  # noqa: ARG001
-    import pytest
-
-    from aigc_blender.errors import RecipeError
-    from aigc_blender.scene import item
-
-    scene, group = new_item()
-    group.driver_add('["height"]').driver.expression = "frame / 100"
-    with pytest.raises(RecipeError, match="driver"):
-        item.recipe(group, scene, kit.FIRE)
-
-
-@kit.in_blender
 def test_a_duplicate_gets_an_identity_of_its_own(tmp_path: Path) -> None:
     import bpy
 
