@@ -25,6 +25,15 @@ def remove_fcurves(block: Any, path: str) -> None:
         anim_utils.action_get_channelbag_for_slot(animation.action, animation.action_slot).fcurves.remove(curve)
 
 
+def own_action(block: Any) -> None:
+    """Give a data-block a copy of the action that it shares."""
+    animation, slot = block.animation_data, block.animation_data.action_slot
+    identifier = slot.identifier if slot else None
+    animation.action = animation.action.copy()
+    if identifier is not None:
+        animation.action_slot = next(s for s in animation.action.slots if s.identifier == identifier)
+
+
 def strip_fcurves(track: Any) -> list[Any]:
     """The F-curves of all strips of an NLA track, or of a meta strip."""
     curves: list[Any] = []

@@ -83,6 +83,13 @@ def frames_of(image: Any) -> range:
     return range(first, last + 1)
 
 
+def file_of(image: Any, frame: int) -> Path:
+    """The file that a scene frame of the image's sequence lies in, whether it is there or not."""
+    first = Path(bpy.path.abspath(image.filepath))
+    stem = first.stem.rpartition(".")[0]
+    return first.with_name(f"{stem}.{frame:04d}{first.suffix}")
+
+
 def set_frames(user: Any, frames: range, *, cyclic: bool) -> None:
     """Every field of an ImageUser, so that scene frame n shows file n."""
     user.frame_start = frames.start

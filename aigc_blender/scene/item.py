@@ -14,9 +14,9 @@ from typing import Any
 import bpy
 
 from ..card import Control, Style
-from ..errors import RecipeError
+from ..errors import RecipeError, SceneError
 from ..recipe import MAX_PAN, MAX_SPEED, Recipe, Track
-from . import baking, shader
+from . import baking, compat, shader
 
 # Settings that may change from frame to frame, beside the controls, by their words; those in FROM_START add up.
 MOVING = {
@@ -52,6 +52,52 @@ def new(name: str) -> Any:
 def find(identity: str) -> Any | None:
     """The item of that UUID, or None; of a duplicate and its original, the original."""
     return next((g for g in items() if g.aigc.uuid == identity), None)
+
+
+def shown() -> list[Any]:
+    """All items of the file, those that are linked from others as well, in the order of Blender's own list."""
+    return [g for g in bpy.data.node_groups if is_item(g)]
+
+
+def is_item(group: Any) -> bool:
+    """Whether a node group is an item."""
+    return group.bl_idname == "ShaderNodeTree" and bool(group.aigc.uuid)
+
+
+def renew() -> None:
+    """Give every duplicate its own UUID: however it came to be, by a copy, an append or a copied scene."""
+    seen: set[str] = set()
+    for group in items():
+        if group.aigc.uuid in seen:
+            group.aigc.uuid, group.aigc.job = uuid.uuid4().hex, ""
+        seen.add(group.aigc.uuid)
+
+
+def duplicate(group: Any) -> Any:
+    """An item like another, its keyframes its own, not placed anywhere yet."""
+    copy = group.copy()
+    copy.use_fake_user = True
+    copy.aigc.uuid, copy.aigc.job = uuid.uuid4().hex, ""
+    if copy.animation_data is not None and copy.animation_data.action is not None:
+        compat.own_action(copy)
+    return copy
+
+
+def make_local(group: Any) -> Any:
+    """A linked item as one of this file, its keyframes with it; gives that.
+
+    Raises:
+        SceneError: Blender cannot.
+    """
+    local = group.make_local()
+    if local is None or local.library is not None:
+        raise SceneError(f"{group.name} cannot be made local; append it from its file.")
+    action = local.animation_data.action if local.animation_data else None
+    if action is not None and action.library is not None:
+        action.make_local()
+    local.use_fake_user = True
+    renew()
+    return local
 
 
 def make_unique(group: Any) -> None:

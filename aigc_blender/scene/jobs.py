@@ -16,7 +16,7 @@ from typing import Any
 
 import bpy
 
-from ..card import Style
+from ..card import ModelFile, Style
 from ..errors import AigcError, RecipeError, WorkerError
 from ..library import model_by_digest
 from ..recipe import Recipe
@@ -49,6 +49,8 @@ class Job:
     fmt: str
     versioned: bool  # whether the folder was made for this job
     place: Place
+    image: int | None = None  # session id of the image whose frames these are, where no item is asked
+    model: Path | None = None  # its file, where that lies beside the frames
     warnings: list[str] = field(default_factory=list)
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
     request: int | None = None  # None until the worker is there
@@ -102,14 +104,66 @@ def prepare(group: Any, scene: Any, target: Any | None, machine: Machine, folder
     )
 
 
+def regenerate(image: Any, scene: Any, machine: Machine) -> Job:
+    """Queue the frames of a generated image, as it was made and where it looks for them.
+
+    Raises:
+        AigcError: the recipe is damaged, or the model is not installed.
+    """
+    recipe = images.recipe_of(image)
+    model = model_of(recipe, image, machine.folders)
+    style, frames = model.card.style(recipe.style), images.frames_of(image)
+    assert style is not None, "the recipe was drawn by the very model"
+    first = images.file_of(image, frames.start)
+    job = Job(
+        item=image_key(image),
+        name=image.name,
+        recipe=recipe,
+        style=style,
+        frames=frames,
+        folder=first.parent,
+        stem=first.stem.rpartition(".")[0],
+        fmt=image[images.FORMAT],
+        versioned=False,
+        place=Place(frozenset(), None, scene.session_uid),
+        image=image.session_uid,
+        model=model.path,
+    )
+    _queue(job, machine)
+    return job
+
+
+def model_of(recipe: Recipe, image: Any, folders: tuple[Path, ...]) -> ModelFile:
+    """The model of a recipe, also where it was collected beside the image's frames.
+
+    Raises:
+        ModelError: it is in neither place.
+    """
+    return model_by_digest(recipe.model, (*folders, Path(bpy.path.abspath(image.filepath)).parent))
+
+
+def image_key(image: Any) -> str:
+    """What an image's own jobs go by, in place of an item's UUID."""
+    return f"image {image.session_uid}"
+
+
 def start(group: Any, job: Job, machine: Machine) -> None:
     """Queue a job of an item in place of an earlier one."""
+    _queue(job, machine)
+    group.aigc.job = job.token
+
+
+def _queue(job: Job, machine: Machine) -> None:
     cancel(job.item)
     if not _running or not worker.present:
         worker.want(machine)
     _running.append(job)
     _latest[job.item] = job
-    group.aigc.job = job.token
+
+
+def place_in_queue(job: Job) -> int:
+    """How many jobs are before this one."""
+    return next((n for n, other in enumerate(_running) if other is job), 0)
 
 
 def running() -> bool:
@@ -177,6 +231,7 @@ def _request(job: Job, machine: Machine | None) -> dict[str, Any]:
         "format": job.fmt,
         "device": machine.device if machine else "auto",
         "stem": job.stem,
+        **({"model": str(job.model)} if job.model else {}),
     }
 
 
@@ -223,7 +278,10 @@ def _finish(job: Job) -> None:
         _end(job, "cancelled")
         return
     try:
-        _show(group, job)
+        if job.image is not None:
+            group.reload()
+        else:
+            _show(group, job)
     except AigcError as error:
         _end(job, "failed", error)
     else:
@@ -248,7 +306,9 @@ def _show(group: Any, job: Job) -> None:
 
 
 def _owner(job: Job) -> Any | None:
-    """The job's item; None where it was deleted, or undo took its Generate back."""
+    """The job's item or image; None where it was deleted, or undo took its Generate back."""
+    if job.image is not None:
+        return _by_session(bpy.data.images, job.image)
     group = item.find(job.item)
     return group if group is not None and group.aigc.job == job.token else None
 

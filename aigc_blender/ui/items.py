@@ -13,6 +13,9 @@ from . import catalog, preferences
 from .properties import PLACEMENTS
 
 
+MAX_SEEDS = 50  # that the history keeps
+
+
 def active_item(context: Any) -> Any | None:
     """The element that is edited (bpy.types.NodeTree), or None."""
     group = context.scene.aigc_item
@@ -29,7 +32,7 @@ class ItemOperator(bpy.types.Operator):
         if group is None:
             cls.poll_message_set("Add an element first")
         elif group.library is not None:
-            cls.poll_message_set("The element is linked from another file")
+            cls.poll_message_set("The element is linked from another file; make it local to edit it")
         return group is not None and group.library is None
 
     def item(self, context: Any) -> Any:
@@ -68,6 +71,42 @@ class AIGC_OT_add(bpy.types.Operator):
         group = item.new(entry.style.name)
         group.aigc.style = self.style
         context.scene.aigc_item = group
+        return {"FINISHED"}
+
+
+class AIGC_OT_duplicate(ItemOperator):
+    """Add an element like this one, with settings and keyframes of its own"""
+
+    bl_idname = "aigc.duplicate"
+    bl_label = "Duplicate Element"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: Any) -> set[str]:
+        """Duplicate, and edit the copy from now on."""
+        context.scene.aigc_item = item.duplicate(self.item(context))
+        return {"FINISHED"}
+
+
+class AIGC_OT_make_local(bpy.types.Operator):
+    """Make the linked element one of this file, so that it can be edited"""
+
+    bl_idname = "aigc.make_local"
+    bl_label = "Make Local"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Needs a linked element."""
+        group = active_item(context)
+        return group is not None and group.library is not None
+
+    def execute(self, context: Any) -> set[str]:
+        """Make it local and edit it from now on."""
+        try:
+            context.scene.aigc_item = item.make_local(active_item(context))
+        except AigcError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
         return {"FINISHED"}
 
 
@@ -130,8 +169,35 @@ class AIGC_OT_new_seed(ItemOperator):
     bl_options = {"REGISTER", "UNDO", "INTERNAL"}
 
     def execute(self, context: Any) -> set[str]:
-        """Set the seed."""
-        self.item(context).aigc.seed = random.randrange(1, 100_000)
+        """Set the seed and keep the one before."""
+        settings = self.item(context).aigc
+        settings.seeds = " ".join([*settings.seeds.split(), str(settings.seed)][-MAX_SEEDS:])
+        settings.seed = random.randrange(1, 100_000)
+        return {"FINISHED"}
+
+
+class AIGC_OT_previous_seed(ItemOperator):
+    """Go back to the seed before this one"""
+
+    bl_idname = "aigc.previous_seed"
+    bl_label = "Previous Seed"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Needs an element that had another seed."""
+        if not super().poll(context):
+            return False
+        if not active_item(context).aigc.seeds:
+            cls.poll_message_set("The element had no other seed")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        """Take the seed from the history."""
+        settings = self.item(context).aigc
+        *before, seed = settings.seeds.split()
+        settings.seed, settings.seeds = int(seed), " ".join(before)
         return {"FINISHED"}
 
 
@@ -148,4 +214,4 @@ class AIGC_OT_refresh(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (AIGC_OT_refresh, AIGC_OT_add, AIGC_OT_remove, AIGC_OT_place, AIGC_OT_unplace, AIGC_OT_new_seed)
+CLASSES = (AIGC_OT_refresh, AIGC_OT_add, AIGC_OT_remove, AIGC_OT_place, AIGC_OT_unplace, AIGC_OT_new_seed, AIGC_OT_previous_seed, AIGC_OT_duplicate, AIGC_OT_make_local)

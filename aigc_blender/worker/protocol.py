@@ -2,7 +2,7 @@
 """Messages between Blender and the worker: one JSON object a line, each with ``type`` and ``id``.
 
 Requests (``id`` counts up from 1):
-    generate  recipe (as JSON), frames (numbers), folder, format, device, stem
+    generate  recipe (as JSON), frames (numbers), folder, format, device, stem, model (its file; may be left out)
     models
     cancel    target: the id of a generate request; it has no answer of its own
     quit

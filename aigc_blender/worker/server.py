@@ -136,6 +136,7 @@ class Server:
             _text(request, "device", "auto"),
             lambda event: self._send({**event, "id": request["id"]}),
             stem=_text(request, "stem", ""),
+            model=Path(model) if (model := _text(request, "model", "")) else None,
             cancelled=lambda: self._ending.is_set() or str(request["id"]) in self._cancelled,
         )
         return {

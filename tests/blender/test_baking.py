@@ -45,6 +45,8 @@ def shown(group: Any, frames: range) -> list[float]:
         material.use_nodes = True
     material.node_tree.nodes.new("ShaderNodeGroup").node_tree = group
     plane.data.materials.append(material)
+    for block in (*bpy.data.actions, group):
+        block.update_tag()  # as a change in the window does
     values, before = [], scene.frame_current
     for frame in frames:
         scene.frame_set(frame)
