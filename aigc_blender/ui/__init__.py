@@ -7,9 +7,32 @@ from typing import Any
 import bpy
 
 from ..scene import jobs
-from . import catalog, command, generate, items, motion, panel, preferences, properties, runtime
+from . import (
+    catalog,
+    command,
+    generate,
+    image_menu,
+    item_list,
+    items,
+    motion,
+    panel,
+    preferences,
+    properties,
+    runtime,
+    state,
+)
 
-CLASSES = (*runtime.CLASSES, *preferences.CLASSES, *items.CLASSES, *generate.CLASSES, *panel.CLASSES, *motion.CLASSES)
+CLASSES = (
+    *runtime.CLASSES,
+    *preferences.CLASSES,
+    *items.CLASSES,
+    *generate.CLASSES,
+    *item_list.CLASSES,
+    *panel.CLASSES,
+    *motion.CLASSES,
+    *image_menu.CLASSES,
+)
+WATCHING = (item_list, image_menu, state)  # what registers more than classes
 _command: Any = None
 
 
@@ -19,6 +42,8 @@ def register() -> None:
     properties.register()
     for cls in CLASSES:
         bpy.utils.register_class(cls)
+    for module in WATCHING:
+        module.register()
     catalog.refresh(preferences.machine(bpy.context).folders)
     _command = bpy.utils.register_cli_command("aigc", command.run)
     runtime.register()
@@ -33,6 +58,8 @@ def unregister() -> None:
     jobs.stop()
     bpy.utils.unregister_cli_command(_command)
     catalog.clear()
+    for module in reversed(WATCHING):
+        module.unregister()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
     properties.unregister()

@@ -12,7 +12,6 @@ from ..scene import item, jobs, placements
 from . import catalog, preferences
 from .properties import PLACEMENTS
 
-
 MAX_SEEDS = 50  # that the history keeps
 
 
@@ -214,4 +213,14 @@ class AIGC_OT_refresh(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (AIGC_OT_refresh, AIGC_OT_add, AIGC_OT_remove, AIGC_OT_place, AIGC_OT_unplace, AIGC_OT_new_seed, AIGC_OT_previous_seed, AIGC_OT_duplicate, AIGC_OT_make_local)
+CLASSES = (
+    AIGC_OT_refresh,
+    AIGC_OT_add,
+    AIGC_OT_remove,
+    AIGC_OT_place,
+    AIGC_OT_unplace,
+    AIGC_OT_new_seed,
+    AIGC_OT_previous_seed,
+    AIGC_OT_duplicate,
+    AIGC_OT_make_local,
+)

@@ -8,7 +8,7 @@ import bpy
 
 from ..card import UNKNOWN_RIGHTS
 from ..scene import images, item, jobs, placements, shader
-from . import catalog, runtime
+from . import catalog, item_list, runtime, state
 from .items import active_item
 from .properties import PLACEMENTS
 
@@ -33,7 +33,7 @@ class AIGC_PT_main(_Panel):
         layout = self.layout
         group = active_item(context)
         runtime.draw_hint(layout)
-        _draw_items(layout, context, group)
+        item_list.draw(layout, context, group)
         if group is None:
             return
         layout.use_property_split = True
@@ -151,17 +151,6 @@ class AIGC_PT_model(SubPanel):
         layout.operator("aigc.refresh", icon="FILE_REFRESH")
 
 
-def _draw_items(layout: Any, context: Any, group: Any) -> None:
-    row = layout.row(align=True)
-    if len(item.items()) > 1:
-        row.prop_search(context.scene, "aigc_item", bpy.data, "node_groups", text="")
-    elif group is not None:
-        row.prop(group, "name", text="")
-    row.operator_menu_enum("aigc.add", "style", text="" if group else "Add Element", icon="ADD")
-    if group is not None:
-        row.operator("aigc.remove", text="", icon="X")
-
-
 def _draw_style(layout: Any, group: Any, entry: catalog.Entry | None) -> None:
     if entry is None:
         layout.prop(group.aigc, "style", text="Style")
@@ -202,6 +191,7 @@ def _draw_frames(layout: Any, context: Any, group: Any, entry: catalog.Entry | N
     layout.prop(settings, "use_loop", text=f"Loop of {last - first + 1} Frames" if settings.use_loop else "Loop")
     row = layout.row(align=True)
     row.prop(settings, "seed")
+    row.operator("aigc.previous_seed", text="", icon="LOOP_BACK")
     row.operator("aigc.new_seed", text="", icon="FILE_REFRESH")
 
 
@@ -229,16 +219,19 @@ def _progress(job: jobs.Job) -> str:
 def _status(group: Any, job: jobs.Job | None) -> tuple[str, str]:
     """Icon and text of the status line."""
     if job is None:
-        ready = shader.image_of(group) is not None
-        return ("CHECKMARK", "Frames are in place") if ready else ("INFO", "Ready")
+        return state.STATES[state.state(group)]
     if job.error is not None:
         return "ERROR", str(job.error)
     if job.state == "running":
-        return "TIME", job.newest.name if job.newest else "Waiting for the worker"
+        before = jobs.place_in_queue(job)
+        waiting = f"Waiting for {before} before it" if before else "Waiting for the worker"
+        return "TIME", job.newest.name if job.newest else waiting
     if job.state == "cancelled":
         return "CANCEL", "Cancelled; finished frames are kept"
     if job.warnings:
         return "ERROR", job.warnings[-1]
+    if state.state(group) in ("STALE", "MISSING"):
+        return state.STATES[state.state(group)]
     return "CHECKMARK", f"{len(job.frames)} frames in {job.folder}"
 
 

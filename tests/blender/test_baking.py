@@ -174,7 +174,7 @@ def test_motion_is_baked_so_that_another_range_changes_no_frame(tmp_path: Path) 
         for frame in range(max(first, 11), 21):
             assert after.frame_digest(frame, "png") == before.frame_digest(frame, "png")
     scene.frame_start = 5
-    with pytest.raises(RecipeError, match="Start.*of 5 or less"):
+    with pytest.raises(RecipeError, match=r"Start.*of 5 or less"):
         item.recipe(group, scene, kit.FIRE)
 
     # A loop repeats: its speed still counts from the item's start, wherever its range begins.

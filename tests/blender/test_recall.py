@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a generated image back to its element, its frames, and a folder that holds all it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.blender import kit
+from tests.blender.test_baking import key
+from tests.blender.test_generate import add_fire
+
+
+@kit.in_blender
+def test_an_image_gives_back_its_element_and_its_frames(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.recipe import Track
+    from aigc_blender.scene import images, item, shader
+    from aigc_blender.ui import state
+
+    scene = kit.empty_scene()
+    plane = kit.add_plane()
+    group = add_fire(frames=4, format="png", seed=7, tile_x=True, shutter=0.5, use_seed_b=True, seed_b=3)
+    group.aigc.start = 1
+    key(group, '["height"]', {1: 0.2, 4: 0.8})
+    key(group, "aigc.speed", {1: 1.0, 3: 2.0, 5: 1.0})
+    key(group, "aigc.seed_blend", {1: 0.0, 3: 1.0, 5: 0.0})
+    key(group, "aigc.pan_x", {1: 0.0, 5: 64.0})
+    assert bpy.ops.aigc.generate(folder=str(tmp_path / "fire")) == {"FINISHED"}
+    image = shader.require_image(group)
+    recipe = images.recipe_of(image)
+    assert all(isinstance(v, Track) for v in (recipe.speed, recipe.seed_blend, recipe.pan[0], recipe.controls["height"]))
+    assert state.is_stale(group) is False
+
+    # Its element gone and the scene another: all comes back from the image.
+    image.use_fake_user = True
+    bpy.ops.aigc.remove()
+    assert not item.items()
+    scene.frame_start, scene.frame_end = 101, 140
+    assert bpy.ops.aigc.edit_recipe(image=image.name) == {"FINISHED"}
+    restored = scene.aigc_item
+    entry_style = __import__("aigc_blender.ui.catalog", fromlist=["entry"]).entry("fire", recipe.model).style
+    assert item.recipe(restored, scene, entry_style) == recipe
+    assert item.frame_numbers(restored, scene) == images.frames_of(image)
+    assert state.is_stale(restored) is False
+    assert bpy.ops.aigc.edit_recipe(image=image.name) == {"FINISHED"}
+    assert item.items() == [restored]  # the one that shows it is edited, not another made
+    assert plane.name in scene.objects
+
+    # Frames that are lost come back to the bit, in the same folder.
+    files = sorted((tmp_path / "fire").glob("*.png"))
+    whole = [path.read_bytes() for path in files]
+    files[0].unlink()
+    files[2].unlink()
+    state.refresh(wait=True)
+    assert state.state(restored) == "MISSING"
+    assert bpy.ops.aigc.regenerate(image=image.name) == {"FINISHED"}
+    assert [path.read_bytes() for path in files] == whole
+    state.refresh(wait=True)
+    assert state.state(restored) == "READY"
+    assert sorted((tmp_path / "fire").glob("*.png")) == files
+    assert "no generated image" in kit.refusal(lambda: bpy.ops.aigc.regenerate(image="none"))
+
+
+@kit.in_blender
+def test_a_collected_sequence_needs_nothing_else(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import images, jobs, shader
+    from aigc_blender.scene.warm import Machine
+
+    scene = kit.empty_scene()
+    kit.add_plane()
+    group = add_fire(frames=3, format="png")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    assert bpy.ops.aigc.generate() == {"FINISHED"}
+    image = shader.require_image(group)
+    kept, target = image.filepath, tmp_path / "collected"
+    source = images.file_of(image, 2).parent
+    assert bpy.ops.aigc.collect(image=image.name, directory=str(target)) == {"FINISHED"}
+    assert image.filepath == kept
+    names = sorted(path.name for path in target.iterdir())
+    assert names[:4] == ["fire.0001.png", "fire.0002.png", "fire.0003.png", "fire.recipe.json"]
+    assert [name for name in names[4:] if name.endswith(".safetensors")] == names[4:]
+    assert len(names) == 5
+    assert all((target / path.name).read_bytes() == path.read_bytes() for path in source.iterdir())
+    assert "choose an empty folder" in kit.refusal(
+        lambda: bpy.ops.aigc.collect(image=image.name, directory=str(target))
+    )
+    other = tmp_path / "other"
+    assert bpy.ops.aigc.collect(image=image.name, directory=str(other), repath=True) == {"FINISHED"}
+    assert image.filepath == "//other/fire.0001.png"
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "elsewhere" / "shot.blend")) if (
+        tmp_path / "elsewhere"
+    ).mkdir() is None else None
+    assert images.file_of(image, 1) == other / "fire.0001.png"  # Save As remapped it
+
+    # The model that lies beside the frames draws them, where it is not installed.
+    (other / "fire.0002.png").unlink()
+    jobs.stop()
+    import os
+
+    os.environ["AIGC_MODEL_PATH"] = ""
+    job = jobs.regenerate(image, scene, Machine(device="cpu"))
+    jobs.wait(job)
+    assert (other / "fire.0002.png").read_bytes() == (source / "fire.0002.png").read_bytes()
+    (other / "fire.0002.png").unlink()
+    assert "lacks 1 of its 3" in kit.refusal(
+        lambda: bpy.ops.aigc.collect(image=image.name, directory=str(tmp_path / "third"))
+    )
