@@ -132,28 +132,142 @@ def test_a_duplicate_gets_an_identity_of_its_own(tmp_path: Path) -> None:
     assert not bpy.data.images
 
 
-@kit.in_blender
-def test_an_item_survives_saving_and_appending_whole(tmp_path: Path) -> None:
+def keyed_item(folder: Path) -> Any:
+    """A fire with frames, keyed height and keyed speed."""
+    from aigc_blender.scene import item
+
+    group = kit.shown_item(folder, {1: kit.picture((1, 0, 0, 1))}, seed=5)
+    item.suit(group, kit.FIRE)
+    for frame, value in ((1, 0.25), (9, 0.75)):
+        group["height"], group.aigc.speed = value, 2 * value
+        group.keyframe_insert('["height"]', frame=frame)
+        group.keyframe_insert("aigc.speed", frame=frame)
+    group.aigc.seed, group.aigc.seeds, group.aigc.use_loop = 5, "3 4", False
+    return group
+
+
+def whole(group: Any) -> bool:
+    """Whether an item is all that `keyed_item` gave it."""
     import bpy
 
-    from aigc_blender.scene import compat, images, item, shader
+    from aigc_blender.recipe import Track
+    from aigc_blender.scene import images, item, shader
 
-    group = kit.shown_item(tmp_path / "aigc", {1: kit.picture((1, 0, 0, 1))}, seed=5)
-    item.suit(group, kit.FIRE)
-    group.keyframe_insert('["height"]', frame=1)
-    identity = group.aigc.uuid
-    blend = str(tmp_path / "shot.blend")
+    image = shader.require_image(group)
+    baked = item.recipe(group, bpy.context.scene, kit.FIRE)
+    tracks = baked.controls["height"], baked.speed
+    return (
+        images.recipe_of(image).seed == 5
+        and Path(bpy.path.abspath(image.filepath, library=image.library)).is_file()
+        and (group.aigc.seed, group.aigc.seeds) == (5, "3 4")
+        and all(isinstance(t, Track) and t.at(9) == 3 * t.at(1) for t in tracks)
+    )
+
+
+@kit.in_blender
+def test_an_item_survives_reload_append_and_asset_whole(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import item
+
+    group = keyed_item(tmp_path / "aigc")
+    group.asset_mark()
+    identity, blend = group.aigc.uuid, str(tmp_path / "shot.blend")
+    bpy.context.scene.aigc_item = group
     bpy.ops.wm.save_as_mainfile(filepath=blend)
+    bpy.ops.wm.open_mainfile(filepath=blend)
+    (reloaded,) = item.items()
+    assert bpy.context.scene.aigc_item == reloaded
+    assert reloaded.aigc.uuid == identity
+    assert whole(reloaded)
+
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     assert not item.items()
-    with bpy.data.libraries.load(blend) as (theirs, ours):
+    for _ in range(2):  # the second brings a duplicate, in this file as new as any other
+        with bpy.data.libraries.load(blend, assets_only=True) as (theirs, ours):
+            ours.node_groups = list(theirs.node_groups)
+    first, second = item.items()
+    assert first.aigc.uuid == second.aigc.uuid == identity
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "other.blend"))
+    assert first.aigc.uuid == identity != second.aigc.uuid
+    assert whole(first)
+    assert whole(second)
+    assert second.asset_data is not None
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "other.blend"))
+    assert len(item.items()) == 2  # nothing uses them, and they stay
+    assert all(whole(group) for group in item.items())
+
+
+@kit.in_blender
+def test_a_linked_item_is_shown_and_becomes_ours_when_made_local(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import item
+    from aigc_blender.ui import state
+
+    keyed_item(tmp_path / "aigc")
+    blend = str(tmp_path / "library.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=blend)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    with bpy.data.libraries.load(blend, link=True) as (theirs, ours):
         ours.node_groups = list(theirs.node_groups)
-    (appended,) = item.items()
-    assert appended.aigc.uuid == identity
-    assert [c.data_path for c in compat.fcurves(appended)] == ['["height"]']
-    image = shader.require_image(appended)
-    assert images.recipe_of(image).seed == 5
-    assert Path(bpy.path.abspath(image.filepath)).is_file()
+    scene = bpy.context.scene
+    (linked,) = item.shown()
+    assert not item.items()
+    scene.aigc_item = linked
+    state.refresh(wait=True)
+    assert state.state(linked) == "LINKED"
+    for operator in (bpy.ops.aigc.generate, bpy.ops.aigc.remove, bpy.ops.aigc.new_seed):
+        assert "make it local" in kit.refusal(operator)
+    assert bpy.ops.aigc.make_local() == {"FINISHED"}
+    (local,) = item.items()
+    assert scene.aigc_item == local
+    assert whole(local)
+    local["height"] = 0.5
+    assert local.keyframe_insert('["height"]', frame=5)  # its action is ours as well
+
+
+@kit.in_blender
+def test_undo_copies_and_copied_scenes_keep_items_apart(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import compat, item
+
+    scene, group = bpy.context.scene, keyed_item(tmp_path / "aigc")
+    scene.aigc_item, identity = group, group.aigc.uuid
+    bpy.ops.ed.undo_push(message="Before")
+    assert bpy.ops.aigc.duplicate() == {"FINISHED"}
+    copy = scene.aigc_item
+    assert (copy == group, copy.aigc.uuid == identity, whole(copy)) == (False, False, True)
+    compat.fcurves(copy)[0].keyframe_points[0].co.y = 0.0
+    assert whole(group)  # keyframes are each item's own
+    bpy.ops.ed.undo_push(message="Duplicate Element")
+    for _ in range(4):
+        bpy.ops.aigc.new_seed()
+    copy = bpy.context.scene.aigc_item
+    history = [*map(int, copy.aigc.seeds.split()), copy.aigc.seed]
+    assert history[:3] == [3, 4, 5]
+    assert len(history) == 7
+    while copy.aigc.seeds:
+        assert copy.aigc.seed == history.pop()
+        bpy.ops.aigc.previous_seed()
+    assert "no other seed" in kit.refusal(bpy.ops.aigc.previous_seed)
+    bpy.ops.ed.undo_push(message="Seeds")
+    bpy.ops.ed.undo()
+    bpy.ops.ed.undo()
+    (only,) = item.items()
+    assert (only.aigc.uuid, whole(only)) == (identity, True)
+    bpy.ops.ed.redo()
+    assert len({g.aigc.uuid for g in item.items()}) == 2
+
+    bpy.context.scene.aigc_item.name = "Campfire"
+    for kind in ("LINK_COPY", "FULL_COPY"):
+        before = bpy.context.scene
+        bpy.ops.scene.new(type=kind)
+        copied = next(s for s in bpy.data.scenes if s != before and s.aigc_item is not None)
+        item.renew()
+        assert copied.aigc_item in item.items()
+        assert len({g.aigc.uuid for g in item.items()}) == len(item.items())
 
 
 @kit.in_blender
