@@ -13,7 +13,7 @@ from typing import Any
 
 import bpy
 
-from ..card import Control, Style
+from ..card import Card, Control, Style
 from ..errors import RecipeError, SceneError
 from ..recipe import MAX_PAN, MAX_SPEED, Recipe, Track
 from . import baking, compat, shader
@@ -118,12 +118,29 @@ def suit(group: Any, style: Style) -> None:
     """Give an item the controls of a style that it lacks, at their defaults, and the shape of what the style has seen."""
     if style.aspect:
         group.aigc.width = max(1, round(group.aigc.height * style.aspect))
+    add_controls(group, style)
+
+
+def add_controls(group: Any, style: Style) -> None:
+    """Give an item the controls of a style that it lacks, at their defaults."""
     for control in style.controls:
         if control.name not in group:
             group[control.name] = control.default
         group.id_properties_ui(control.name).update(
             min=0.0, max=1.0, soft_min=0.0, soft_max=1.0, default=control.default, description=_ends(control)
         )
+
+
+def drawn_style(card: Card, name: str, name_b: str = "") -> Style:
+    """A style of a model, or what the blend of two is like.
+
+    Raises:
+        RecipeError: the model does not have them.
+    """
+    style, other = card.style(name), card.style(name_b or name)
+    if style is None or other is None:
+        raise RecipeError(f"Model {card.name} has no style {name_b if style else name}; choose one that it has.")
+    return style.blended(other) if name_b else style
 
 
 def frame_range(group: Any, scene: Any) -> tuple[int, int]:
@@ -170,7 +187,7 @@ def recipe(group: Any, scene: Any, style: Style, given: Recipe | None = None) ->
     settings, frames = group.aigc, frame_numbers(group, scene)
     value = _Values(group, scene, frames, given)
     return Recipe(
-        style=style.name,
+        style=settings.style_name or style.name,  # a blend's own name is of both
         model=settings.model,
         seed=settings.seed,
         width=settings.width,

@@ -80,8 +80,8 @@ def prepare(group: Any, scene: Any, target: Any | None, machine: Machine, folder
     settings = group.aigc
     if not settings.style_name:
         raise RecipeError(f"Element {group.name} has no style; choose one.")
-    style = model_by_digest(settings.model, machine.folders).card.style(settings.style_name)
-    assert style is not None, "a style is chosen from the very model"
+    card = model_by_digest(settings.model, machine.folders).card
+    style = item.drawn_style(card, settings.style_name, settings.style_b_name)
     recipe, kinds, warnings = item.recipe(group, scene, style), frozenset(settings.placement), []
     placements.check(group, kinds, target, scene)
     versioned = folder is None
@@ -112,8 +112,7 @@ def regenerate(image: Any, scene: Any, machine: Machine) -> Job:
     """
     recipe = images.recipe_of(image)
     model = model_of(recipe, image, machine.folders)
-    style, frames = model.card.style(recipe.style), images.frames_of(image)
-    assert style is not None, "the recipe was drawn by the very model"
+    style, frames = item.drawn_style(model.card, recipe.style, recipe.style_b), images.frames_of(image)
     first = images.file_of(image, frames.start)
     job = Job(
         item=image_key(image),

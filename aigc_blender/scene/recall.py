@@ -20,7 +20,7 @@ def edit(image: Any, style: Style, scene: Any) -> tuple[Any, str | None]:
 
     Args:
         image: A generated image.
-        style: The style of its recipe.
+        style: The style of its recipe, or what the blend of its two is like.
         scene: The scene whose frame range and rate the item is to go by.
 
     Raises:
@@ -28,7 +28,7 @@ def edit(image: Any, style: Style, scene: Any) -> tuple[Any, str | None]:
     """
     recipe, group = images.recipe_of(image), item_of(image)
     if group is None:
-        group = item.new(style.name)
+        group = item.new(recipe.style)
         shader.show(group, image)
     apply(group, recipe, style)
     frames, settings = images.frames_of(image), group.aigc
@@ -47,7 +47,7 @@ def edit(image: Any, style: Style, scene: Any) -> tuple[Any, str | None]:
 def apply(group: Any, recipe: Recipe, style: Style) -> None:
     """Set all that a recipe holds on an item of its style; what animated those settings goes."""
     settings = group.aigc
-    settings.style_name, settings.model = style.name, recipe.model
+    settings.style_name, settings.model = recipe.style, recipe.model
     item.suit(group, style)
     settings.width, settings.height, settings.seed = recipe.width, recipe.height, recipe.seed
     settings.element_height = recipe.element_height or 0

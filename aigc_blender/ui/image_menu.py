@@ -9,7 +9,7 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from ..errors import AigcError
-from ..scene import collect, images, jobs, recall
+from ..scene import collect, images, item, jobs, recall
 from . import generate, preferences
 from .items import active_item
 
@@ -62,9 +62,9 @@ class AIGC_OT_edit_recipe(ImageOperator):
 
     def work(self, context: Any, image: Any) -> set[str]:
         """Restore the item and edit it from now on."""
-        model = jobs.model_of(images.recipe_of(image), image, preferences.machine(context).folders)
-        style = model.card.style(images.recipe_of(image).style)
-        assert style is not None, "the recipe was drawn by the very model"
+        recipe = images.recipe_of(image)
+        card = jobs.model_of(recipe, image, preferences.machine(context).folders).card
+        style = item.drawn_style(card, recipe.style, recipe.style_b)
         context.scene.aigc_item, warning = recall.edit(image, style, context.scene)
         if warning:
             self.report({"WARNING"}, warning)
@@ -205,6 +205,7 @@ class AIGC_PT_image(bpy.types.Panel):
     def draw(self, context: Any) -> None:
         """Draw what may be done with it."""
         layout, image = self.layout, image_of(context)
+        assert image is not None, "see poll"
         frames = images.frames_of(image)
         layout.label(text=f"Frames {frames.start} to {frames.stop - 1}", icon="RENDER_ANIMATION")
         _draw_operators(layout.column(), image)

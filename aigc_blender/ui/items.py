@@ -187,7 +187,8 @@ class AIGC_OT_previous_seed(ItemOperator):
         """Needs an element that had another seed."""
         if not super().poll(context):
             return False
-        if not active_item(context).aigc.seeds:
+        group = active_item(context)
+        if group is None or not group.aigc.seeds:
             cls.poll_message_set("The element had no other seed")
             return False
         return True

@@ -33,6 +33,7 @@ class AIGC_PT_motion(SubPanel):
             layout.prop(settings, "style_b")
             if settings.style_b_name:
                 _draw_keyed(layout, settings, "style_blend")
+                _draw_other_controls(layout, group)
         layout.prop(settings, "start")
 
 
@@ -49,6 +50,19 @@ def _draw_pan(layout: Any, settings: Any) -> None:
         if standing is not None:
             text = f"{catalog.title(standing.name)} is fixed along {axis.upper()}: move its object"
             layout.label(text=text, icon="INFO")
+
+
+def _draw_other_controls(layout: Any, group: Any) -> None:
+    """The controls that the second style alone has."""
+    settings = group.aigc
+    own, other = (catalog.entry(n, settings.model) for n in (settings.style_name, settings.style_b_name))
+    if own is None or other is None:
+        return
+    column = layout.column(align=True)
+    column.use_property_decorate = True
+    for control in other.style.controls:
+        if own.style.control(control.name) is None and control.name in group:
+            column.prop(group, f'["{control.name}"]', text=catalog.title(control.name), slider=True)
 
 
 def _draw_keyed(layout: Any, settings: Any, name: str) -> None:

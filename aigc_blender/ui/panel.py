@@ -228,10 +228,10 @@ def _status(group: Any, job: jobs.Job | None) -> tuple[str, str]:
         return "TIME", job.newest.name if job.newest else waiting
     if job.state == "cancelled":
         return "CANCEL", "Cancelled; finished frames are kept"
-    if job.warnings:
-        return "ERROR", job.warnings[-1]
     if state.state(group) in ("STALE", "MISSING"):
         return state.STATES[state.state(group)]
+    if job.warnings:
+        return "ERROR", job.warnings[-1]
     return "CHECKMARK", f"{len(job.frames)} frames in {job.folder}"
 
 

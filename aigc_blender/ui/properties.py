@@ -51,6 +51,9 @@ def _get_style_b(settings: Any) -> int:
 def _set_style_b(settings: Any, number: int) -> None:
     chosen = next(c[0] for c in _partners(settings, None) if c[4] == number)
     settings.style_b_name = "" if chosen == catalog.NO_STYLE else chosen
+    other = catalog.entry(settings.style_b_name, settings.model)
+    if other is not None:
+        item.add_controls(settings.id_data, other.style)
 
 
 class AIGC_PG_item(bpy.types.PropertyGroup):

@@ -52,11 +52,12 @@ def is_stale(group: Any) -> bool:
     scene = bpy.context.scene
     try:
         made = images.recipe_of(image)
-        now = item.recipe(group, scene, entry.style, made)
+        style = item.drawn_style(entry.model.card, settings.style_name, settings.style_b_name)
+        now = item.recipe(group, scene, style, made)
         return bool(
             now != made
             or item.frame_numbers(group, scene) != images.frames_of(image)
-            or item.file_format(group, entry.style) != image[images.FORMAT]
+            or item.file_format(group, style) != image[images.FORMAT]
         )
     except RecipeError:
         return True  # Generate says what is at fault

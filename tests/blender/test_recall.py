@@ -27,11 +27,14 @@ def test_an_image_gives_back_its_element_and_its_frames(tmp_path: Path) -> None:
     key(group, "aigc.speed", {1: 1.0, 3: 2.0, 5: 1.0})
     key(group, "aigc.seed_blend", {1: 0.0, 3: 1.0, 5: 0.0})
     key(group, "aigc.pan_x", {1: 0.0, 5: 64.0})
+    group.aigc.style_b = "smoke"
+    key(group, "aigc.style_blend", {1: 0.0, 3: 1.0, 5: 0.0})
     assert bpy.ops.aigc.generate(folder=str(tmp_path / "fire")) == {"FINISHED"}
     image = shader.require_image(group)
     recipe = images.recipe_of(image)
     assert all(
-        isinstance(v, Track) for v in (recipe.speed, recipe.seed_blend, recipe.pan[0], recipe.controls["height"])
+        isinstance(v, Track)
+        for v in (recipe.speed, recipe.style_blend, recipe.seed_blend, recipe.pan[0], recipe.controls["height"])
     )
     assert state.is_stale(group) is False
 
@@ -44,7 +47,8 @@ def test_an_image_gives_back_its_element_and_its_frames(tmp_path: Path) -> None:
     restored = scene.aigc_item
     entry = catalog.entry("fire", recipe.model)
     assert entry is not None
-    assert item.recipe(restored, scene, entry.style) == recipe
+    style = item.drawn_style(entry.model.card, "fire", "smoke")
+    assert item.recipe(restored, scene, style) == recipe
     assert item.frame_numbers(restored, scene) == images.frames_of(image)
     assert state.is_stale(restored) is False
     assert bpy.ops.aigc.edit_recipe(image=image.name) == {"FINISHED"}
