@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 
 from ..errors import WorkerError
-from . import images
+from . import images, jobs
 from .warm import Machine, WarmWorker, error_of
 
 POLL_SECONDS = 0.02
@@ -41,26 +41,31 @@ def generate_missing(scene_frames: Iterable[int], machine: Machine) -> int:
     scene_frames = list(scene_frames)
     worker = WarmWorker()
     try:
-        return sum(
-            _generate(image, shown_numbers(image, scene_frames), worker, machine) for image in generated_images()
-        )
+        return sum(generate(image, shown_numbers(image, scene_frames), worker, machine) for image in generated_images())
     finally:
         worker.stop()
 
 
-def _generate(image: Any, numbers: list[int], worker: WarmWorker, machine: Machine) -> int:
+def generate(image: Any, numbers: list[int], worker: WarmWorker, machine: Machine) -> int:
+    """Generate frames of one image where they are not there yet, and wait; gives the number written.
+
+    Raises:
+        AigcError: what is at fault; frames that are finished stay.
+    """
     first = Path(bpy.path.abspath(image.filepath))
     worker.want(machine)
     while (client := worker.client()) is None:
         time.sleep(POLL_SECONDS)
+    recipe = images.recipe_of(image)
     request = client.send(
         "generate",
-        recipe=images.recipe_of(image).to_dict(),
+        recipe=recipe.to_dict(),
         frames=numbers,
         folder=str(first.parent),
         format=image[images.FORMAT],
         device=machine.device,
         stem=first.name.rsplit(".", 2)[0],
+        model=str(jobs.model_of(recipe, image, machine.folders).path),
     )
     while True:
         alive = client.alive

@@ -19,6 +19,7 @@ from . import (
     preferences,
     properties,
     runtime,
+    source,
     state,
 )
 
@@ -31,8 +32,9 @@ CLASSES = (
     *panel.CLASSES,
     *motion.CLASSES,
     *image_menu.CLASSES,
+    *source.CLASSES,
 )
-WATCHING = (item_list, image_menu, state)  # what registers more than classes
+WATCHING = (item_list, image_menu, state, source)  # what registers more than classes
 _command: Any = None
 
 

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Frames as a cache: what a render or a playblast lacks of them is generated, once, and with a word about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.blender import kit
+from tests.blender.test_generate import STEP, add_fire
+
+
+def generated(folder: Path, frames: int = 4) -> Any:
+    """A scene whose plane shows a fire, generated into a folder; gives its image."""
+    import bpy
+
+    from aigc_blender.scene import shader
+
+    kit.empty_scene(64, 64)
+    kit.add_plane()
+    group = add_fire(frames=frames)
+    assert bpy.ops.aigc.generate(folder=str(folder)) == {"FINISHED"}
+    return shader.require_image(group)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The frames in a folder, by name."""
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.exr"))}
+
+
+@kit.in_blender
+def test_an_animation_without_its_frames_renders_as_with_them(tmp_path: Path) -> None:
+    import bpy
+
+    folder = tmp_path / "fire"
+    generated(folder)
+    before = contents(folder)
+    expected = [kit.rendered(frame, tmp_path) for frame in (1, 2, 3, 4)]
+    shutil.rmtree(folder)
+    scene = bpy.context.scene
+    scene.render.filepath = str(tmp_path / "again.####.png")
+    bpy.ops.render.render(animation=True)
+    for frame, pixels in enumerate(expected, 1):
+        again = kit.pixels_of(tmp_path / f"again.{frame:04d}.png")[..., :3]
+        np.testing.assert_allclose(again, pixels, atol=STEP)
+    assert contents(folder) == before
+    # A still needs no more than its own frame, and what Blender has seen missing is seen when it is there.
+    shutil.rmtree(folder)
+    next(image for image in bpy.data.images if "aigc_recipe" in image).reload()
+    np.testing.assert_allclose(kit.rendered(3, tmp_path), expected[2], atol=STEP)
+    assert set(contents(folder)) == {"fire.0003.exr"}
+
+
+@kit.in_blender
+def test_what_no_render_shows_is_left_alone_and_the_option_turns_all_off(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import source
+
+    folder = tmp_path / "fire"
+    image = generated(folder)
+    scene, plane = bpy.context.scene, bpy.context.view_layer.objects.active
+    shutil.rmtree(folder)
+    plane.hide_render = True
+    assert source.shown_images(scene) == []
+    kit.rendered(1, tmp_path)
+    assert not folder.exists()
+    plane.hide_render = False
+    assert source.shown_images(scene) == [image]
+    scene.aigc_generate_missing = False
+    kit.rendered(1, tmp_path)
+    scene.aigc_generate_missing = True
+    os.environ[source.VARIABLE] = "0"
+    kit.rendered(1, tmp_path)
+    assert not folder.exists()
+    assert bpy.ops.aigc.generate_missing() == {"FINISHED"}
+    assert len(contents(folder)) == 4
+    (folder / "fire.0002.exr").unlink()
+    assert source.missing(image, range(1, 9)) == [2]
+    assert bpy.ops.aigc.generate_missing() == {"FINISHED"}
+    assert source.missing(image, range(1, 9)) == []
+
+
+@kit.in_blender
+def render_without_a_runtime(tmp_path: Path) -> None:
+    """A child of the test below."""
+    generated(tmp_path / "fire", frames=2)
+    shutil.rmtree(tmp_path / "fire")
+    os.environ["AIGC_PYTHON"] = "/no/such/python"
+    kit.rendered(1, tmp_path)
+    print("went on")
+
+
+def test_a_render_that_cannot_have_its_frames_ends_with_one_line(tmp_path: Path) -> None:
+    done = kit.run_blender("-m", "tests.blender.kit", __name__, render_without_a_runtime.__name__, str(tmp_path))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "went on" not in done.stdout
+    assert "/no/such/python" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not (tmp_path / "render.1.png").exists()
