@@ -7,33 +7,34 @@ its aspect and covers the view; an element that stands on its base stands on the
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import bpy
 from mathutils import Vector
 
 from ..errors import SceneError
-from . import images, material, shader
+from . import images, made, material, shader
+from .drivers import drive
 
-BACKDROP = "aigc_backdrop"  # custom property of the plane: the item's UUID
+KIND = "BACKDROP"
 UNSEEN_BY = ("diffuse", "glossy", "transmission", "volume_scatter", "shadow")
 SURFACES = {"MESH", "CURVE", "SURFACE", "FONT", "META"}
 NEAREST, BEYOND, INSIDE_CLIP = 10.0, 1.25, 0.95  # metres; times the farthest object; times the clip end
 
-# Driver expressions stay within what Blender evaluates without Python, so that they need no permission to run, and
-# within the 255 characters that it keeps. ``pixel`` is the size of a render pixel at the plane.
+# Of the drivers; ``pixel`` is the size of a render pixel at the plane.
 _X, _Y = "rx * ax", "ry * ay"
 _SIDE = f"({_X} if fit == 1 else {_Y} if fit == 2 else max({_X}, {_Y}))"  # what the sensor fit goes by
 _PIXEL = f"(os if type == 1 else (sh if fit == 2 else sw) / lens * d) / {_SIDE}"
 
 
-def check(scene: Any) -> None:
+def check(_group: Any, scene: Any) -> None:
     """Refuse a scene that cannot take a backdrop.
 
     Raises:
-        SceneError: it has no camera with a flat view.
+        SceneError: it has no camera with a flat view, or is linked.
     """
+    if scene.library:
+        raise SceneError(f"Scene {scene.name} is linked from another file; place the element in a scene of this one.")
     camera = scene.camera
     if camera is None:
         raise SceneError(f"Scene {scene.name} has no camera for a backdrop; add one.")
@@ -48,8 +49,8 @@ def place(group: Any, scene: Any) -> Any:
         SceneError: the item has no frames yet, or the scene has no camera with a flat view.
     """
     image = shader.require_image(group)
-    check(scene)
-    plane = next((o for o in scene.objects if o.get(BACKDROP) == group.aigc.uuid), None)
+    check(group, scene)
+    plane = next(iter(made.find(scene.objects, group, KIND)), None)
     if plane is None:
         plane = _new_plane(group)
         plane["distance"] = _distance(scene, scene.camera)
@@ -68,27 +69,22 @@ def refit(group: Any) -> None:
 
 def places(group: Any) -> list[Any]:
     """All backdrops of an item (bpy.types.Object)."""
-    return [o for o in bpy.data.objects if not o.library and o.get(BACKDROP) == group.aigc.uuid]
+    return made.find(bpy.data.objects, group, KIND)
 
 
-def remove(plane: Any) -> None:
-    """Delete a backdrop with its mesh and material."""
-    mesh = plane.data
-    made = [m for m in mesh.materials if m is not None and m.get(material.MADE)]
-    bpy.data.objects.remove(plane)
-    bpy.data.meshes.remove(mesh)
-    for block in made:
-        bpy.data.materials.remove(block)
+def remove(group: Any) -> None:
+    """Delete all backdrops of an item, with their meshes and materials."""
+    made.remove_objects(places(group))
+    made.purge(group, KIND)
 
 
 def _new_plane(group: Any) -> Any:
     name = f"{group.name} backdrop"
-    mesh = bpy.data.meshes.new(name)
+    mesh = made.mark(bpy.data.meshes.new(name), group, KIND)
     mesh.from_pydata([(-0.5, -0.5, 0), (0.5, -0.5, 0), (0.5, 0.5, 0), (-0.5, 0.5, 0)], [], [(0, 1, 2, 3)])
     mesh.uv_layers.new(name="UVMap").data.foreach_set("uv", [0, 0, 1, 0, 1, 1, 0, 1])
-    mesh.materials.append(material.shown_alone(group, name, "BACKDROP"))
-    plane = bpy.data.objects.new(name, mesh)
-    plane[BACKDROP] = group.aigc.uuid
+    mesh.materials.append(material.shown_alone(group, name, KIND))
+    plane = made.mark(bpy.data.objects.new(name, mesh), group, KIND)
     plane["distance"], plane["pixel"] = NEAREST, 1.0
     plane.id_properties_ui("distance").update(min=0.0, subtype="DISTANCE", description="Distance from the camera")
     for ray in UNSEEN_BY:
@@ -102,7 +98,7 @@ def _distance(scene: Any, camera: Any) -> float:
     depths = [
         -(to_camera @ other.matrix_world @ Vector(corner)).z
         for other in scene.objects
-        if other.type in SURFACES and BACKDROP not in other
+        if other.type in SURFACES and other.get(made.MADE) != KIND
         for corner in other.bound_box
     ]
     return min(max(NEAREST, BEYOND * max(depths, default=0.0)), INSIDE_CLIP * camera.data.clip_end)
@@ -138,14 +134,4 @@ def _drive(plane: Any, scene: Any, camera: Any, image: Any) -> None:
         ("scale", 1, f"{cover} * {height}"),
     ):
         plane.driver_remove(path, index)
-        driver = plane.driver_add(path, index).driver
-        driver.type = "SCRIPTED"
-        for name in sorted(set(re.findall(r"[a-z]+", expression)) & sources.keys()):
-            variable = driver.variables.new()
-            variable.name = name
-            block, source = sources[name]
-            target = variable.targets[0]
-            if isinstance(block, bpy.types.Scene):
-                target.id_type = "SCENE"
-            target.id, target.data_path = block, source
-        driver.expression = expression
+        drive(plane.driver_add(path, index).driver, expression, sources)

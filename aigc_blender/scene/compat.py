@@ -8,6 +8,13 @@ from typing import Any
 import bpy
 from bpy_extras import anim_utils
 
+COMPOSITOR = "aigc_compositor"  # custom property of a scene: what its compositor was before, "none" or "unused"
+FRESH = {  # what a new compositor consists of
+    "CompositorNodeComposite",
+    "CompositorNodeRLayers",
+    "NodeGroupOutput",
+}
+
 
 def fcurves(block: Any) -> list[Any]:
     """The F-curves that animate a data-block (bpy.types.FCurve); actions have slots from 4.4 on, and nothing else in 5.0."""
@@ -58,3 +65,71 @@ def stop_using_nodes(block: Any) -> None:
     """Undo `use_nodes`."""
     block.node_tree.nodes.clear()
     block.use_nodes = False
+
+
+def compositor(scene: Any) -> Any | None:
+    """The node tree that a scene's compositor works by, or None; in 4.5 also while it is switched off."""
+    return scene.compositing_node_group if bpy.app.version >= (5, 0, 0) else scene.node_tree
+
+
+def alpha_over(node: Any) -> tuple[Any, Any]:
+    """An alpha-over node's inputs for what is below and what is above."""
+    first = 0 if bpy.app.version >= (5, 0, 0) else 1
+    return node.inputs[first], node.inputs[first + 1]
+
+
+def start_compositor(scene: Any) -> Any:
+    """The node tree that a scene's compositor works by; where there is none, or an unused one, it is switched on."""
+    if bpy.app.version < (5, 0, 0):
+        if not scene.use_nodes:
+            scene[COMPOSITOR] = "unused" if scene.node_tree else "none"
+            images = set(bpy.data.images)
+            scene.use_nodes = True
+            if scene[COMPOSITOR] == "none":
+                _remove_viewer(scene.node_tree, images)
+        return scene.node_tree
+    if scene.compositing_node_group is None:
+        tree = bpy.data.node_groups.new("Compositing", "CompositorNodeTree")
+        tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        layers, output = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("NodeGroupOutput")
+        layers.scene, output.location = scene, (400, 0)
+        tree.links.new(layers.outputs["Image"], output.inputs["Image"])
+        scene.compositing_node_group, scene[COMPOSITOR] = tree, "none"
+    return scene.compositing_node_group
+
+
+def _remove_viewer(tree: Any, images_before: set[Any]) -> None:
+    """Take the viewer out of 4.5's new compositor, which would leave an image in the file."""
+    for node in [n for n in tree.nodes if n.bl_idname not in FRESH]:
+        tree.nodes.remove(node)
+    for image in set(bpy.data.images) - images_before:
+        bpy.data.images.remove(image)
+
+
+def end_compositor(scene: Any) -> None:
+    """Undo `start_compositor`, unless nodes were added since."""
+    before, tree = scene.pop(COMPOSITOR, None), compositor(scene)
+    if before is None or tree is None or (before == "none" and {n.bl_idname for n in tree.nodes} - FRESH):
+        return
+    if bpy.app.version < (5, 0, 0):
+        if before == "none":
+            tree.nodes.clear()  # the tree itself stays with the scene: nothing takes it off again
+        scene.use_nodes = False
+    else:
+        bpy.data.node_groups.remove(tree)
+
+
+def composite_input(tree: Any) -> Any | None:
+    """The input of what a compositor puts out, or None where nothing does."""
+    kind = "NodeGroupOutput" if bpy.app.version >= (5, 0, 0) else "CompositorNodeComposite"
+    outputs = [n for n in tree.nodes if n.bl_idname == kind]
+    active = next((n for n in outputs if getattr(n, "is_active_output", False)), None)
+    output = active or next(iter(outputs), None)
+    return next((i for i in output.inputs if i.type == "RGBA"), None) if output else None
+
+
+def new_composite_input(tree: Any) -> Any:
+    """The input of a new node that puts out what the compositor gives."""
+    if bpy.app.version < (5, 0, 0):
+        return tree.nodes.new("CompositorNodeComposite").inputs["Image"]
+    return tree.nodes.new("NodeGroupOutput").inputs[0]

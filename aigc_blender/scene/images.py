@@ -15,7 +15,7 @@ from ..recipe import Recipe, recipe_from_json
 
 # Custom properties of the image: what it was made from, and what placing it needs without the model.
 RECIPE, FORMAT, FRAMES = "aigc_recipe", "aigc_format", "aigc_frames"
-ALPHA, STANDS = "aigc_alpha", "aigc_stands"
+ALPHA, STANDS, EMISSIVE = "aigc_alpha", "aigc_stands", "aigc_emissive"
 SCENE_LINEAR = (
     "Linear Rec.709",
     "Linear Rec.709 (sRGB)",
@@ -49,7 +49,7 @@ def load_sequence(first_file: Path, frames: range, recipe: Recipe, style: Style,
             image.filepath = bpy.path.relpath(str(first_file))
     image[RECIPE], image[FORMAT] = recipe.to_json(), fmt
     image[FRAMES] = [frames.start, frames.stop - 1]
-    image[ALPHA], image[STANDS] = style.alpha, "y" in style.anchored
+    image[ALPHA], image[STANDS], image[EMISSIVE] = style.alpha, "y" in style.anchored, style.emissive
     return image
 
 

@@ -20,7 +20,7 @@ from ..card import ModelFile, Style
 from ..errors import AigcError, RecipeError, WorkerError
 from ..library import model_by_digest
 from ..recipe import Recipe
-from . import backdrop, images, item, placements, shader, versions
+from . import images, item, placements, shader, versions
 from .warm import Machine, WarmWorker, error_of
 
 WAIT_SECONDS = 0.02
@@ -292,13 +292,13 @@ def _show(group: Any, job: Job) -> None:
     assert job.first_file is not None
     before = shader.image_of(group)
     shader.show(group, images.load_sequence(job.first_file, job.frames, job.recipe, job.style, job.fmt, job.name))
+    placements.refit(group)
     if before is not None and not before.users:
         bpy.data.images.remove(before)
-    backdrop.refit(group)
     target = _by_session(bpy.data.objects, job.place.target)
     scene = _by_session(bpy.data.scenes, job.place.scene)
     for kind in sorted(k for k in job.place.kinds if not placements.placed(group, k)):
-        if (target if kind == "MATERIAL" else scene) is None:
+        if (target if placements.needs_object(kind) else scene) is None:
             job.warnings.append(f"What {group.name} was to be placed on is gone; its frames are in {job.folder}.")
         else:
             placements.place(group, kind, target, scene)

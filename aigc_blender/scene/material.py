@@ -8,14 +8,14 @@ from typing import Any
 import bpy
 
 from ..errors import SceneError
-from . import compat, shader
+from . import compat, made, shader, splice
 
-# Custom properties that say what was made here, for which kind of placement, and goes when that goes.
-MADE, SLOT = "aigc_made", "aigc_slot"
-WITHOUT_NODES = "aigc_without_nodes"
+KIND = "MATERIAL"
+SLOT = "aigc_slot"  # custom property of a material: it was made with its slot
+WITHOUT_NODES = "aigc_without_nodes"  # of a node: its tree was switched on for it
 
 
-def check(target: Any) -> None:
+def check(_group: Any, target: Any) -> None:
     """Refuse an object that cannot take a material.
 
     Raises:
@@ -42,63 +42,44 @@ def place(group: Any, target: Any) -> None:
     Raises:
         SceneError: the object cannot show a texture.
     """
-    check(target)
+    check(group, target)
     shader.require_image(group)
     material = target.active_material or _new_material(group, target)
     switched = compat.use_nodes(material)
     tree = material.node_tree
-    if node_in(tree, group):
+    if splice.node_of(tree, group):
         return
-    output = tree.get_output_node("ALL") or _mark(tree.nodes.new("ShaderNodeOutputMaterial"))
-    surface = output.inputs["Surface"]
+    output = tree.get_output_node("ALL") or splice.mark(tree.nodes.new("ShaderNodeOutputMaterial"))
     node = tree.nodes.new("ShaderNodeGroup")
     node.node_tree = group
     node[WITHOUT_NODES] = switched
     node.location = (output.location.x - 200, output.location.y + 200)
-    behind = surface.links[0].from_socket if surface.links else _transparent(tree, node).outputs[0]
-    tree.links.new(behind, node.inputs["Behind"])
-    tree.links.new(node.outputs["Shader"], surface)
+    splice.insert(node, output.inputs["Surface"], "Behind", "Shader", lambda: _transparent(tree, node))
 
 
 def places(group: Any) -> list[Any]:
-    """The materials that an item is placed in (bpy.types.Material), backdrops' own left out."""
-    mine = [m for m in bpy.data.materials if not m.library and m.node_tree and node_in(m.node_tree, group)]
-    return [m for m in mine if m.get(MADE) != "BACKDROP"]
+    """The materials that an item is placed in (bpy.types.Material), other placements' own left out."""
+    return [material for material, _ in _shown(group)]
 
 
-def remove(group: Any, material: Any) -> None:
-    """Take an item out of a material and leave that as it was before; a material made for it goes."""
-    tree = material.node_tree
-    node = node_in(tree, group)
-    if node is None:
-        return
-    if material.get(MADE):
-        _discard(material)
-        return
-    behind = next((link.from_socket for link in node.inputs["Behind"].links), None)
-    surfaces = [link.to_socket for link in node.outputs["Shader"].links]
-    without_nodes = node[WITHOUT_NODES]
-    tree.nodes.remove(node)
-    if behind is not None and behind.node.get(MADE):
-        tree.nodes.remove(behind.node)
-    elif behind is not None:
-        for surface in surfaces:
-            tree.links.new(behind, surface)
-    for made in [s.node for s in surfaces if s.node.get(MADE)]:
-        tree.nodes.remove(made)
-    if without_nodes:
-        compat.stop_using_nodes(material)
+def refit(_group: Any) -> None:
+    """Nothing: the item's own shader has changed with its frames."""
 
 
-def node_in(tree: Any, group: Any) -> Any | None:
-    """The node of a material's tree that shows an item, or None."""
-    return next((n for n in tree.nodes if n.bl_idname == "ShaderNodeGroup" and n.node_tree == group), None)
+def remove(group: Any) -> None:
+    """Take an item out of all materials and leave them as they were before; a material made for it goes."""
+    for material, node in _shown(group):
+        others = [n for n in material.node_tree.nodes if n.bl_idname == "ShaderNodeGroup" and n != node]
+        if material.get(made.MADE) and not others:
+            _discard(material)
+        else:
+            _take_out(material, node)
+    made.purge(group, KIND)
 
 
 def shown_alone(group: Any, name: str, kind: str) -> Any:
     """A new material, for a kind of placement, that shows nothing but the item."""
-    material = bpy.data.materials.new(name)
-    material[MADE] = kind
+    material = made.mark(bpy.data.materials.new(name), group, kind)
     compat.use_nodes(material)
     tree = material.node_tree
     tree.nodes.clear()
@@ -106,13 +87,25 @@ def shown_alone(group: Any, name: str, kind: str) -> Any:
     node.node_tree = group
     node[WITHOUT_NODES] = False
     output.location = (300, 0)
-    tree.links.new(_transparent(tree, node).outputs[0], node.inputs["Behind"])
-    tree.links.new(node.outputs["Shader"], output.inputs["Surface"])
+    splice.insert(node, output.inputs["Surface"], "Behind", "Shader", lambda: _transparent(tree, node))
     return material
 
 
+def _shown(group: Any) -> list[tuple[Any, Any]]:
+    """The materials that an item is placed in, each with the node that shows it."""
+    materials = [m for m in bpy.data.materials if not m.library and m.node_tree and m.get(made.MADE, KIND) == KIND]
+    return [(m, node) for m in materials if (node := splice.node_of(m.node_tree, group))]
+
+
+def _take_out(material: Any, node: Any) -> None:
+    switched = node.get(WITHOUT_NODES)
+    splice.extract(node, "Behind", "Shader")
+    if switched:
+        compat.stop_using_nodes(material)
+
+
 def _new_material(group: Any, target: Any) -> Any:
-    material = shown_alone(group, group.name, "MATERIAL")
+    material = shown_alone(group, group.name, KIND)
     if target.material_slots:
         target.active_material = material
     else:
@@ -130,11 +123,6 @@ def _discard(material: Any) -> None:
 
 
 def _transparent(tree: Any, node: Any) -> Any:
-    transparent = _mark(tree.nodes.new("ShaderNodeBsdfTransparent"))
+    transparent = splice.mark(tree.nodes.new("ShaderNodeBsdfTransparent"))
     transparent.location = (node.location.x - 220, node.location.y)
-    return transparent
-
-
-def _mark(node: Any) -> Any:
-    node[MADE] = True
-    return node
+    return transparent.outputs[0]

@@ -69,6 +69,7 @@ class AIGC_OT_add(bpy.types.Operator):
         entry = next(e for e in catalog.entries if e.key == self.style)
         group = item.new(entry.style.name)
         group.aigc.style = self.style
+        group.aigc.placement = {placements.default(entry.style, context.active_object)}
         context.scene.aigc_item = group
         return {"FINISHED"}
 
@@ -156,7 +157,10 @@ class AIGC_OT_unplace(ItemOperator):
 
     def execute(self, context: Any) -> set[str]:
         """Remove all of the element's placements of that kind."""
-        placements.remove(self.item(context), self.kind)
+        try:
+            placements.remove(self.item(context), self.kind)
+        except AigcError as error:
+            return self.refuse(error)
         return {"FINISHED"}
 
 

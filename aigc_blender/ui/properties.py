@@ -7,7 +7,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from ..recipe import MAX_SIZE, MAX_SPEED
-from ..scene import item
+from ..scene import card, item, placements, shader
 from . import catalog
 
 FORMATS = (
@@ -16,10 +16,7 @@ FORMATS = (
     ("png16", "PNG 16", "16 bits a channel; glow around an element loses light"),
     ("exr", "OpenEXR", "Half floats, scene linear, premultiplied alpha"),
 )
-PLACEMENTS = (
-    ("MATERIAL", "Material", "Emission over the active object's surface", "MATERIAL", 1),
-    ("BACKDROP", "Backdrop", "A plane that fills the view of the scene's camera", "IMAGE_BACKGROUND", 2),
-)
+PLACEMENTS = tuple((k.key, k.label, k.description, k.icon, k.number) for k in placements.TABLE)
 
 
 def _styles(_settings: Any, _context: Any) -> list[tuple[str, str, str, int, int]]:
@@ -56,6 +53,11 @@ def _set_style_b(settings: Any, number: int) -> None:
         item.add_controls(settings.id_data, other.style)
 
 
+def _card_changed(settings: Any, _context: Any) -> None:
+    if shader.image_of(settings.id_data) is not None:
+        card.refit(settings.id_data)
+
+
 class AIGC_PG_item(bpy.types.PropertyGroup):
     """Settings of an item (``node_group.aigc``)."""
 
@@ -76,7 +78,31 @@ class AIGC_PG_item(bpy.types.PropertyGroup):
         description="Where the frames go in the scene; Shift-click for several places",
         items=PLACEMENTS,
         options={"ENUM_FLAG"},
-        default={"MATERIAL"},
+        default={"CARD"},
+    )
+    card_height: FloatProperty(
+        name="Height",
+        description="Height of the card",
+        subtype="DISTANCE",
+        default=2.0,
+        min=0.001,
+        soft_max=100.0,
+        options=set(),
+        update=_card_changed,
+    )
+    card_faces_camera: BoolProperty(
+        name="Face Camera",
+        description="Keep the card turned to the scene's camera; it stays upright",
+        default=True,
+        options=set(),
+        update=_card_changed,
+    )
+    card_light: BoolProperty(
+        name="Light",
+        description="Add a light that is as bright as the frames, for EEVEE and for less noise in Cycles",
+        default=False,
+        options=set(),
+        update=_card_changed,
     )
     width: IntProperty(
         name="Width", description="Width of the frames", subtype="PIXEL", default=256, min=1, max=MAX_SIZE

@@ -29,6 +29,7 @@ def add_fire(frames: int = 4, size: int = 64, **settings: Any) -> Any:
     scene.frame_start, scene.frame_end = 1, frames
     group = scene.aigc_item
     group.aigc.width = group.aigc.height = size
+    group.aigc.placement = {"MATERIAL"}
     for name, value in settings.items():
         setattr(group.aigc, name, value)
     return group

@@ -225,10 +225,8 @@ def test_what_is_removed_leaves_no_trace(tmp_path: Path) -> None:
     assert backdrop.place(group, scene) == backdrop.places(group)[0]
     assert len(material.places(group)) == 5
     assert file_inventory() != before
-    for block in material.places(group):
-        material.remove(group, block)
-    for plane in backdrop.places(group):
-        backdrop.remove(plane)
+    material.remove(group)
+    backdrop.remove(group)
     after = file_inventory()
     assert after == before, {k: (before.get(k), v) for k, v in after.items() if before.get(k) != v}
 

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The card placement: an upright plane of real height that shows an item alone and may turn to the camera.
+
+Its base is at its origin where the element stands, its middle elsewhere. What glows casts no shadow, as a flame casts
+none; smoke casts one of its own density, since the material lets light through where the element is transparent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..errors import SceneError
+from . import card_light, images, made, material, shader
+
+KIND = "CARD"
+FACING = "Face Camera"  # the constraint's name
+
+
+def check(_group: Any, scene: Any) -> None:
+    """Refuse a scene that cannot take a card.
+
+    Raises:
+        SceneError: it is linked.
+    """
+    if scene.library:
+        raise SceneError(f"Scene {scene.name} is linked from another file; place the element in a scene of this one.")
+
+
+def place(group: Any, scene: Any) -> Any:
+    """Stand an item at the 3D cursor; returns the card (bpy.types.Object).
+
+    Raises:
+        SceneError: the item has no frames yet, or the scene is linked.
+    """
+    check(group, scene)
+    image = shader.require_image(group)
+    card = next(iter(made.find(scene.objects, group, KIND)), None)
+    if card is None:
+        card = _new(group)
+        card.location = scene.cursor.location
+        scene.collection.objects.link(card)
+    _fit(group, card, image)
+    return card
+
+
+def places(group: Any) -> list[Any]:
+    """All cards of an item (bpy.types.Object)."""
+    return made.find(bpy.data.objects, group, KIND)
+
+
+def refit(group: Any) -> None:
+    """Fit all cards of an item to its frames and settings."""
+    for card in places(group):
+        _fit(group, card, shader.require_image(group))
+
+
+def remove(group: Any) -> None:
+    """Delete all cards of an item, with their meshes, materials and lights."""
+    card_light.remove(group)
+    made.remove_objects(places(group))
+    made.purge(group, KIND)
+
+
+def _new(group: Any) -> Any:
+    name = f"{group.name} card"
+    mesh = made.mark(bpy.data.meshes.new(name), group, KIND)
+    mesh.from_pydata([(-1, 0, 0), (1, 0, 0), (1, 0, 1), (-1, 0, 1)], [], [(0, 1, 2, 3)])
+    mesh.uv_layers.new(name="UVMap").data.foreach_set("uv", [0, 0, 1, 0, 1, 1, 0, 1])
+    mesh.materials.append(material.shown_alone(group, name, KIND))
+    return made.mark(bpy.data.objects.new(name, mesh), group, KIND)
+
+
+def _fit(group: Any, card: Any, image: Any) -> None:
+    recipe, height = images.recipe_of(image), group.aigc.card_height
+    half = height * recipe.width / recipe.height / 2
+    low = 0.0 if image[images.STANDS] else -height / 2
+    high = low + height
+    if len(card.data.vertices) == 4:  # else someone has modelled it further
+        card.data.vertices.foreach_set("co", [-half, 0, low, half, 0, low, half, 0, high, -half, 0, high])
+        card.data.update()
+    card.visible_shadow = not image.get(images.EMISSIVE, True)
+    _face_camera(card, on=group.aigc.card_faces_camera)
+    lit = group.aigc.card_light and bool(card.users_scene)
+    if lit:
+        card_light.fit(group, card, image, (2 * half, height), low)
+    else:
+        card_light.remove(group, card)
+    card.visible_diffuse = not lit  # the light stands in for the card's own, which Cycles alone would trace
+
+
+def _face_camera(card: Any, *, on: bool) -> None:
+    constraint = card.constraints.get(FACING)
+    camera = card.users_scene[0].camera if card.users_scene else None
+    if not on or camera is None:
+        if constraint is not None:
+            card.constraints.remove(constraint)
+        return
+    if constraint is None:
+        constraint = card.constraints.new("LOCKED_TRACK")
+        constraint.name = FACING
+        constraint.track_axis, constraint.lock_axis = "TRACK_NEGATIVE_Y", "LOCK_Z"
+    constraint.target = camera

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A node between what a node tree puts out and what led there, and the tree as it was before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .made import MADE
+
+
+def insert(node: Any, target: Any, passes: str, gives: str, otherwise: Callable[[], Any] | None = None) -> None:
+    """Lead what is linked to a socket through a node.
+
+    Args:
+        node: The new node (bpy.types.Node).
+        target: The input that it is to serve from now on (bpy.types.NodeSocket).
+        passes: Name of the node's input for what was linked to the target.
+        gives: Name of the node's output.
+        otherwise: Makes the output that comes in where nothing was linked.
+    """
+    links = node.id_data.links
+    behind = target.links[0].from_socket if target.links else otherwise() if otherwise else None
+    if behind is not None:
+        links.new(behind, node.inputs[passes])
+    links.new(node.outputs[gives], target)
+
+
+def extract(node: Any, passes: str, gives: str) -> None:
+    """Take a node out again, with the marked nodes beside it, and join what it parted."""
+    tree = node.id_data
+    behind = next((link.from_socket for link in node.inputs[passes].links), None)
+    targets = [link.to_socket for link in node.outputs[gives].links]
+    tree.nodes.remove(node)
+    if behind is not None and behind.node.get(MADE):
+        tree.nodes.remove(behind.node)
+    elif behind is not None:
+        for target in targets:
+            tree.links.new(behind, target)
+    for made in [t.node for t in targets if t.node.get(MADE)]:
+        tree.nodes.remove(made)
+
+
+def mark(node: Any) -> Any:
+    """Note on a node that it goes with the one it was made for; returns it."""
+    node[MADE] = True
+    return node
+
+
+def node_of(tree: Any, group: Any) -> Any | None:
+    """The node of a tree that is an instance of a node group, or None."""
+    return next((n for n in tree.nodes if getattr(n, "node_tree", None) == group), None)
