@@ -9,6 +9,7 @@ import bpy
 from bpy_extras import anim_utils
 
 COMPOSITOR = "aigc_compositor"  # custom property of a scene: what its compositor was before, "none" or "unused"
+FADED = 1 if bpy.app.version < (5, 0, 0) else 0  # pixels at each edge that 4.5 fades out of an interpolated picture
 FRESH = {  # what a new compositor consists of
     "CompositorNodeComposite",
     "CompositorNodeRLayers",
@@ -133,3 +134,11 @@ def new_composite_input(tree: Any) -> Any:
     if bpy.app.version < (5, 0, 0):
         return tree.nodes.new("CompositorNodeComposite").inputs["Image"]
     return tree.nodes.new("NodeGroupOutput").inputs[0]
+
+
+def smooth(node: Any) -> None:
+    """Let a compositor's scale or translate node interpolate; where that can be had, with whole edges."""
+    if bpy.app.version < (5, 0, 0):
+        node.interpolation = "BILINEAR"
+    else:
+        node.inputs["Extension X"].default_value = node.inputs["Extension Y"].default_value = "Extend"

@@ -113,6 +113,8 @@ def _build(tree: Any, scene: Any, image: Any) -> None:
     texture = nodes.add("CompositorNodeImage", image=image)
     images.set_frames(texture, images.frames_of(image), cyclic=recipe.loop is not None)
     scale, move, over = (nodes.add(f"CompositorNode{kind}") for kind in ("Scale", "Translate", "AlphaOver"))
+    compat.smooth(scale)
+    compat.smooth(move)
     picture = texture.outputs["Image"]
     if image[images.ALPHA] and image[images.FORMAT] != "exr":  # straight colour: not to be scaled as it is
         premultiply = nodes.add("CompositorNodePremulKey")
@@ -133,8 +135,11 @@ def _build(tree: Any, scene: Any, image: Any) -> None:
         "ay": (scene, "render.pixel_aspect_y"),
     }
     cover = f"max(rx * ax / {recipe.width}, ry * ay / {recipe.height}) * percent / 100"
-    drive(scale.inputs["X"].driver_add("default_value").driver, f"{cover} / ax", sources)
-    drive(scale.inputs["Y"].driver_add("default_value").driver, f"{cover} / ay", sources)
     if image[images.STANDS]:
         raised = f"({cover} * {recipe.height} / ay - ry * percent / 100) / 2"
         drive(move.inputs["Y"].driver_add("default_value").driver, raised, sources)
+    if compat.FADED:  # pixels outside the render do not show it; at their own size nothing is interpolated
+        larger = 1 + 2 * compat.FADED / min(recipe.width, recipe.height)
+        cover = f"{cover} * ({larger} if {cover} != 1 else 1)"
+    drive(scale.inputs["X"].driver_add("default_value").driver, f"{cover} / ax", sources)
+    drive(scale.inputs["Y"].driver_add("default_value").driver, f"{cover} / ay", sources)

@@ -16,6 +16,7 @@ import bpy
 
 def drive(driver: Any, expression: str, sources: Mapping[str, tuple[Any, str]]) -> None:
     """Set a new driver's expression, with a variable for each source (data-block and path) that it names."""
+    assert len(expression) < 256, expression
     driver.type = "SCRIPTED"
     for name in sorted(set(re.findall(r"[a-z]+", expression)) & sources.keys()):
         variable = driver.variables.new()

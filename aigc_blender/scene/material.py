@@ -80,6 +80,7 @@ def remove(group: Any) -> None:
 def shown_alone(group: Any, name: str, kind: str) -> Any:
     """A new material, for a kind of placement, that shows nothing but the item."""
     material = made.mark(bpy.data.materials.new(name), group, kind)
+    material.surface_render_method = "BLENDED"  # EEVEE's dithering would drop what glows where alpha is 0
     compat.use_nodes(material)
     tree = material.node_tree
     tree.nodes.clear()

@@ -114,7 +114,6 @@ def _fit(strip: Any, scene: Any, image: Any) -> None:
     strip.frame_start = start
     strip.colorspace_settings.name = image.colorspace_settings.name
     strip.alpha_mode = "PREMUL" if image[images.FORMAT] == "exr" else "STRAIGHT"
-    strip.use_float = False
 
 
 def _folder(image: Any) -> str:

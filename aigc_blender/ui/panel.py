@@ -7,10 +7,10 @@ from typing import Any
 import bpy
 
 from ..card import UNKNOWN_RIGHTS
-from ..scene import images, item, jobs, placements, shader
+from ..scene import images, item, jobs, shader
 from . import catalog, item_list, runtime, state
 from .items import active_item
-from .properties import PLACEMENTS
+from .place import draw_place, draw_placed
 
 SLIDERS = 4
 LINE = 34  # characters that fit the sidebar
@@ -42,7 +42,7 @@ class AIGC_PT_main(_Panel):
         body = layout.column()
         body.enabled = group.library is None
         _draw_style(body, group, entry)
-        _draw_place(body, group)
+        draw_place(body, group)
         if entry is not None:
             _draw_controls(body, group, entry)
         _draw_frames(body, context, group, entry)
@@ -123,14 +123,7 @@ class AIGC_PT_output(SubPanel):
         layout.label(text=f"Frames {frames.start} to {frames.stop - 1}", icon="RENDER_ANIMATION")
         for line in textwrap.wrap(image.filepath, LINE):
             layout.label(text=line)
-        for kind, name, _, icon, _ in PLACEMENTS:
-            row = layout.row(align=True)
-            placed = placements.placed(group, kind)
-            row.label(text=name, icon=icon)
-            row.operator("aigc.place", text="Place", icon="ADD").kind = kind
-            remove = row.row(align=True)
-            remove.enabled = placed
-            remove.operator("aigc.unplace", text="", icon="X").kind = kind
+        draw_placed(layout, group)
 
 
 class AIGC_PT_model(SubPanel):
@@ -159,12 +152,6 @@ def _draw_style(layout: Any, group: Any, entry: catalog.Entry | None) -> None:
         layout.template_icon_view(group.aigc, "style", show_labels=True, scale=5.0)
     else:
         layout.prop(group.aigc, "style", text="Style")
-
-
-def _draw_place(layout: Any, group: Any) -> None:
-    row = layout.row(align=True)
-    row.use_property_split = False
-    row.prop(group.aigc, "placement", expand=True)
 
 
 def _draw_controls(layout: Any, group: Any, entry: catalog.Entry) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from aigc_blender.card import Style
 from tests.blender import kit
 
 GLOW = {n: kit.picture((0.1 * n, 0.3, 0.8, 1), corner=(0.5, 0.2, 0.1, 0.5)) for n in (1, 2, 3)}
-SMOKE = kit.Style("smoke", alpha=True)
+SMOKE = Style("smoke", alpha=True)
 STEP = 2.5 / 255  # of a display value: rounding in the file, in the shader and in the rendered picture
 COLLECTIONS = (
     *("objects", "meshes", "lights", "materials", "node_groups", "images", "worlds", "cameras", "actions"),
@@ -61,7 +62,7 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]
     return {k: (before.get(k), after.get(k)) for k in before.keys() | after.keys() if before.get(k) != after.get(k)}
 
 
-def exr_item(folder: Path, pictures: dict[int, np.ndarray], style: kit.Style = kit.FIRE, **recipe: Any) -> Any:
+def exr_item(folder: Path, pictures: dict[int, np.ndarray], style: Style = kit.FIRE, **recipe: Any) -> Any:
     """An item that shows scene-linear, premultiplied EXR files of these pictures."""
     import bpy
 
@@ -174,6 +175,7 @@ def test_every_kind_goes_without_a_trace(tmp_path: Path) -> None:
                 for thing in [o for o in bpy.data.objects if o.get("aigc_made")]:
                     bpy.data.objects.remove(thing)
                 tree = compat.compositor(scene)
+                assert tree is not None
                 tree.nodes.remove(next(n for n in tree.nodes if n.bl_idname == "CompositorNodeGroup"))
                 if furnished:
                     tree.links.new(blur.outputs[0], compat.composite_input(tree))
@@ -221,6 +223,27 @@ def test_a_card_stands_at_the_cursor_and_faces_the_camera(tmp_path: Path) -> Non
     corners = np.array([v.co for v in stands.data.vertices])
     np.testing.assert_allclose([corners.min(0), corners.max(0)], [[-3, 0, -1.5], [3, 0, 1.5]], atol=1e-6)
     assert stands.visible_shadow
+
+
+@kit.in_blender
+def test_eevee_keeps_a_cards_glow(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import card
+
+    scene = kit.empty_scene()
+    scene.world.node_tree.nodes["Background"].inputs["Color"].default_value = (0, 0.5, 0, 1)
+    scene.render.engine = "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
+    scene.eevee.taa_render_samples = 1
+    glow = kit.picture((0.1, 0.2, 0.4, 0.0), corner=(0.4, 0.1, 0.0, 0.5))
+    group = exr_item(tmp_path / "exr", {4: glow})
+    stands = card.place(group, scene)
+    scene.camera.data.type, scene.camera.data.ortho_scale = "ORTHO", group.aigc.card_height
+    stands.location = (0, 3, -group.aigc.card_height / 2)
+    seen = kit.rendered(4, tmp_path)
+    expected = kit.encoded(glow[..., :3] + np.array([0, 0.5, 0]) * (1 - glow[..., 3:]))
+    np.testing.assert_allclose(seen[20:30, 20:30], expected[20:30, 20:30], atol=STEP)
+    np.testing.assert_allclose(seen[2:12, 2:12], expected[2:12, 2:12], atol=STEP)
 
 
 @kit.in_blender
@@ -350,7 +373,7 @@ def test_the_compositor_shows_the_pixels_over_the_render(tmp_path: Path) -> None
     shader.show(png, shader.image_of(kit.shown_item(tmp_path / "square", {1: square})))
     placements.refit(png)
     scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = 128, 64, 50
-    seen = kit.rendered(1, tmp_path)
+    seen = kit.rendered(1, tmp_path)[1:, :]  # interpolated between both colours in the first row
     np.testing.assert_allclose(seen, np.broadcast_to([0, 0, 1], seen.shape), atol=STEP)
     shader.show(png, shader.image_of(kit.shown_item(tmp_path / "plate", {1: square[..., :3]}, style=kit.PLATE)))
     placements.refit(png)
