@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from pathlib import Path
+from typing import Any
 
 from tests.blender import kit
 from tests.blender.test_baking import key
@@ -112,3 +114,59 @@ def test_a_collected_sequence_needs_nothing_else(tmp_path: Path) -> None:
     assert "lacks 1 of its 3" in kit.refusal(
         lambda: bpy.ops.aigc.collect(image=image.name, directory=str(tmp_path / "third"))
     )
+
+
+@kit.in_blender
+def test_the_list_tells_how_every_element_stands(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import compat, jobs, shader
+    from aigc_blender.scene.warm import Machine
+    from aigc_blender.ui import state
+
+    scene = kit.empty_scene()
+    kit.add_plane()
+    first = add_fire(frames=2, format="png")
+    assert bpy.ops.aigc.generate(folder=str(tmp_path / "fire")) == {"FINISHED"}
+    bpy.ops.aigc.duplicate()
+    second = scene.aigc_item
+    assert bpy.data.node_groups[scene.aigc_item_index] == second
+    scene.aigc_item_index = bpy.data.node_groups.find(first.name)
+    assert scene.aigc_item == first
+
+    def stands(group: Any) -> str:
+        state.refresh(wait=True)
+        return state.state(group)
+
+    assert stands(first) == stands(second) == "READY"
+    before = first["height"]
+    for change, back in (
+        (lambda: setattr(first.aigc, "seed", 2), lambda: setattr(first.aigc, "seed", 1)),
+        (lambda: operator.setitem(first, "height", 0.01), lambda: operator.setitem(first, "height", before)),
+        (lambda: setattr(scene, "frame_end", 3), lambda: setattr(scene, "frame_end", 2)),
+        (lambda: setattr(first.aigc, "format", "exr"), lambda: setattr(first.aigc, "format", "png")),
+        (lambda: key(first, "aigc.pan_x", {1: 0.0, 2: 5.0}), lambda: compat.remove_fcurves(first, "aigc.pan_x")),
+    ):
+        change()
+        assert stands(first) == "STALE"
+        back()
+        first.aigc.pan_x = 0.0
+        assert stands(first) == "READY"
+    assert not state.refresh(wait=True)  # nothing to draw anew
+
+    scene.frame_end, queue = 400, []
+    for group in (first, second):
+        job = jobs.prepare(group, scene, bpy.context.active_object, Machine(device="cpu"), tmp_path / group.name)
+        jobs.start(group, job, Machine(device="cpu"))
+        queue.append(job)
+    assert [jobs.place_in_queue(job) for job in queue] == [0, 1]
+    assert stands(first) == stands(second) == "RUNNING"
+    jobs.cancel(first.aigc.uuid)
+    assert jobs.place_in_queue(queue[1]) == 0
+    jobs.cancel(second.aigc.uuid)
+    scene.frame_end = 2
+    image = shader.require_image(second)
+    next((tmp_path / "fire").glob("*.0001.png")).unlink()
+    assert stands(second) == "MISSING"
+    shader.require_image(second).filepath = image.filepath.replace("fire", "nowhere")
+    assert stands(first) == "MISSING"  # they share the image
