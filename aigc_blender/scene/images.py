@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,33 @@ from ..recipe import Recipe, recipe_from_json
 # Custom properties of the image: what it was made from, and what placing it needs without the model.
 RECIPE, FORMAT, FRAMES = "aigc_recipe", "aigc_format", "aigc_frames"
 ALPHA, STANDS, EMISSIVE = "aigc_alpha", "aigc_stands", "aigc_emissive"
+# What colour configurations call the spaces of an EXR and of a PNG: Blender's own, the academy's, studios', older ones.
 SCENE_LINEAR = (
     "Linear Rec.709",
     "Linear Rec.709 (sRGB)",
     "lin_rec709",
+    "lin_rec709_srgb",
+    "lin_rec709_scene",
+    "lin_srgb",
+    "Linear sRGB",
     "Utility - Linear - sRGB",
     "Utility - Linear - Rec.709",
+    "scene-linear Rec.709-sRGB",
+    "Linear BT.709 I-D65",
+    "Linear BT.709",
 )
-DISPLAY = ("sRGB", "sRGB - Texture", "Utility - sRGB - Texture", "srgb_texture", "sRGB Encoded Rec.709 (sRGB)")
+DISPLAY = (
+    "sRGB",
+    "sRGB - Texture",
+    "sRGB Encoded Rec.709 (sRGB)",
+    "srgb_texture",
+    "srgb_tx",
+    "srgb_rec709_scene",
+    "sRGB Texture",
+    "Utility - sRGB - Texture",
+    "srgb_encoded_rec709",
+    "sRGB I-D65",
+)
 
 
 def load_sequence(first_file: Path, frames: range, recipe: Recipe, style: Style, fmt: str, name: str) -> Any:
@@ -38,7 +58,6 @@ def load_sequence(first_file: Path, frames: range, recipe: Recipe, style: Style,
         raise SequenceError(f"{first_file}: cannot be read; generate the sequence again.") from None
     image.name = name
     image.source = "SEQUENCE"
-    image.alpha_mode = "CHANNEL_PACKED"  # the shader composites: nothing may divide or multiply before it
     try:
         set_colour_space(image, SCENE_LINEAR if fmt == "exr" else DISPLAY)
     except SequenceError:
@@ -50,22 +69,35 @@ def load_sequence(first_file: Path, frames: range, recipe: Recipe, style: Style,
     image[RECIPE], image[FORMAT] = recipe.to_json(), fmt
     image[FRAMES] = [frames.start, frames.stop - 1]
     image[ALPHA], image[STANDS], image[EMISSIVE] = style.alpha, "y" in style.anchored, style.emissive
+    image.alpha_mode = _alpha_mode(image)
     return image
 
 
 def set_colour_space(image: Any, aliases: tuple[str, ...]) -> None:
-    """Set the first of the names that the colour configuration knows.
+    """Set the first of the names that the colour configuration knows, however it writes capitals, blanks and the like.
 
     Raises:
         SequenceError: it knows none of them.
     """
-    for alias in aliases:
-        try:
-            image.colorspace_settings.name = alias
-        except TypeError:
-            continue
-        return
-    raise SequenceError(f"The colour configuration has no {aliases[0]}; add it or use Blender's own configuration.")
+    settings = image.colorspace_settings
+    offered = {_letters(item.name): item.name for item in settings.bl_rna.properties["name"].enum_items}
+    name = next((offered[_letters(alias)] for alias in aliases if _letters(alias) in offered), None)
+    if name is None:
+        raise SequenceError(
+            f"The colour configuration {os.environ.get('OCIO') or 'of Blender'} has no space like {aliases[0]} or "
+            f"{aliases[2]}; add one to it, or start Blender without the variable OCIO."
+        )
+    settings.name = name
+
+
+def has_straight_alpha(image: Any) -> bool:
+    """Whether a shader is to multiply colour by alpha before it lays it over something: so in a PNG, never in an EXR."""
+    return bool(image[ALPHA]) and image[FORMAT] != "exr"
+
+
+def comes_straight(image: Any) -> bool:
+    """Whether the compositor's image node gives colour that is still to be multiplied by alpha."""
+    return has_straight_alpha(image) and image.alpha_mode == "CHANNEL_PACKED"
 
 
 def recipe_of(image: Any) -> Recipe:
@@ -97,3 +129,16 @@ def set_frames(user: Any, frames: range, *, cyclic: bool) -> None:
     user.frame_offset = frames.start - 1
     user.use_cyclic = cyclic
     user.use_auto_refresh = True
+
+
+def _alpha_mode(image: Any) -> str:
+    """Channel packed: the shader composites, nothing multiplies or divides before it.
+
+    But where Cycles does not know a PNG's space by heart, as in a studio's configuration, it converts colour as if that
+    were premultiplied, and only with Straight is it. The price is faint glow at 8 bits, which is rounded once more.
+    """
+    return "STRAIGHT" if has_straight_alpha(image) and os.environ.get("OCIO") else "CHANNEL_PACKED"
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())

@@ -57,7 +57,7 @@ def show(group: Any, image: Any) -> None:
         output.inputs["Alpha"].default_value = 1.0
         return
     strength = inputs.outputs["Strength"]
-    if image[images.FORMAT] != "exr":
+    if images.has_straight_alpha(image):
         premultiply = _node(group, "ShaderNodeMath", -180, 120)
         premultiply.operation = "MULTIPLY"
         link(strength, premultiply.inputs[0])

@@ -100,7 +100,7 @@ def shown_item(folder: Path, pictures: dict[int, np.ndarray], style: Style = FIR
     return group
 
 
-def empty_scene(width: int = 32, height: int = 32) -> Any:
+def empty_scene(width: int = 32, height: int = 32, view: str = "Standard") -> Any:
     """A black scene whose camera looks along y, set up for exact pixels."""
     import bpy
 
@@ -119,7 +119,7 @@ def empty_scene(width: int = 32, height: int = 32) -> Any:
     scene.render.resolution_x, scene.render.resolution_y = width, height
     scene.render.resolution_percentage = 100
     scene.render.dither_intensity = 0
-    scene.view_settings.view_transform = "Standard"
+    scene.view_settings.view_transform = view
     bpy.context.view_layer.update()
     return scene
 
