@@ -18,7 +18,7 @@ from tests.blender.kit import ROOT, in_blender, picture, pixels_of, shown_item
 def test_every_scene_shows_its_element(tmp_path: Path) -> None:
     import bpy
 
-    from aigc_blender.scene import backdrop, material
+    from aigc_blender.scene import backdrop, splice
     from examples.gallery import film, stage
     from examples.gallery.scenes import SUBJECTS
 
@@ -28,7 +28,7 @@ def test_every_scene_shows_its_element(tmp_path: Path) -> None:
         subject.build(item)
         film.prepare(scene)
         materials = {slot.material for thing in scene.objects for slot in thing.material_slots}
-        thrown = any(m.node_tree and material.node_in(m.node_tree, item) for m in materials if m)
+        thrown = any(m.node_tree and splice.node_of(m.node_tree, item) for m in materials if m)
         assert thrown or backdrop.places(item), name
         assert scene.camera is not None, name
     assert len(bpy.data.scenes) == 1

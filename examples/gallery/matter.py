@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from aigc_blender.scene import backdrop, material
+from aigc_blender.scene import backdrop, material, splice
 
 from .nodes import Nodes
 from .shapes import WHOLE
@@ -154,7 +154,7 @@ def masked(made: Any, mask: Any) -> Any:
 
 
 def _lit(made: Any, item: Any, strength: float) -> Any:
-    node = material.node_in(made.node_tree, item)
+    node = splice.node_of(made.node_tree, item)
     assert node is not None, "it was placed there"
     node.inputs["Strength"].default_value = strength
     made.cycles.emission_sampling = "NONE"
