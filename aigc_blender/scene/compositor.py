@@ -116,7 +116,7 @@ def _build(tree: Any, scene: Any, image: Any) -> None:
     compat.smooth(scale)
     compat.smooth(move)
     picture = texture.outputs["Image"]
-    if image[images.ALPHA] and image[images.FORMAT] != "exr":  # straight colour: not to be scaled as it is
+    if images.comes_straight(image):  # colour is not to be scaled as it is
         premultiply = nodes.add("CompositorNodePremulKey")
         nodes.link(picture, premultiply.inputs[0])
         picture = premultiply.outputs[0]

@@ -144,7 +144,7 @@ def _build(tree: Any, image: Any) -> None:
     if seen is not None:
         alpha = nodes.math("MULTIPLY", alpha, seen)
     strength = given["Strength"]
-    if image[images.ALPHA] and image[images.FORMAT] != "exr":  # straight colour
+    if images.has_straight_alpha(image):
         strength = nodes.math("MULTIPLY", strength, alpha)
     elif seen is not None:
         strength = nodes.math("MULTIPLY", strength, seen)

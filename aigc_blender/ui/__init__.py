@@ -10,6 +10,7 @@ from ..scene import jobs
 from . import (
     catalog,
     command,
+    describe,
     generate,
     image_menu,
     item_list,
@@ -32,11 +33,12 @@ CLASSES = (
     *item_list.CLASSES,
     *place.CLASSES,
     *panel.CLASSES,
+    *describe.CLASSES,
     *motion.CLASSES,
     *image_menu.CLASSES,
     *source.CLASSES,
 )
-WATCHING = (item_list, image_menu, state, source)  # what registers more than classes
+WATCHING = (describe, item_list, image_menu, state, source)  # what registers more than classes
 _command: Any = None
 
 
