@@ -217,6 +217,22 @@ def read_model_file(path: Path) -> ModelFile:
     return ModelFile(path=path, digest=hashlib.sha256(data).hexdigest(), card=card)
 
 
+def check_extent(data: bytes, source: str) -> None:
+    """Refuse a model file whose weights are cut off, or followed by something else.
+
+    Raises:
+        ModelError: the bytes are no model file, or not a whole one.
+    """
+    header, _ = parse_header(data, source)
+    try:
+        stated = max((int(tensor["data_offsets"][1]) for tensor in header.values()), default=0)
+    except (TypeError, KeyError, IndexError, ValueError):
+        raise ModelError(f"{source}: its table of weights is damaged; take another copy of the file.") from None
+    there = len(data) - 8 - int.from_bytes(data[:8], "little")
+    if stated != there:
+        raise ModelError(f"{source}: has {there} bytes of weights, not {stated}; take another copy of the file.")
+
+
 def clean_text(text: object) -> str:
     """Text without control and bidirectional characters."""
     if not isinstance(text, str):

@@ -29,6 +29,13 @@ class ModelError(AigcError):
     exit_code = 2
 
 
+class PresetError(AigcError):
+    """A preset that cannot be read, written or applied here."""
+
+    code = "preset"
+    exit_code = 2
+
+
 class SequenceError(AigcError):
     """Frames that cannot be named, read or written."""
 

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding models: the bundled folder, folders the user named, and ``AIGC_MODEL_PATH``."""
+"""Finding models: the bundled folder, the user's own, folders that were named, and ``AIGC_MODEL_PATH``."""
 
 from __future__ import annotations
 
 import os
+import re
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from .card import ModelFile, read_model_file
+from .card import ModelFile, check_extent, read_model_bytes, read_model_file
 from .errors import ModelError, RecipeError
+from .runtime.folders import user_folder
 
 BUNDLED = Path(__file__).parent / "models"
 PATH_VARIABLE = "AIGC_MODEL_PATH"
@@ -17,7 +20,44 @@ PATH_VARIABLE = "AIGC_MODEL_PATH"
 def model_folders(extra: Iterable[Path] = ()) -> list[Path]:
     """The folders that are searched, bundled first, without repeats."""
     named = [Path(p) for p in os.environ.get(PATH_VARIABLE, "").split(os.pathsep) if p]
-    return list(dict.fromkeys([BUNDLED, *extra, *named]))
+    return list(dict.fromkeys([BUNDLED, user_models(), *extra, *named]))
+
+
+def user_models() -> Path:
+    """The folder of this user's own models, shared by all versions of Blender; need not be there."""
+    return user_folder() / "models"
+
+
+def add_model(path: Path, extra: Iterable[Path] = ()) -> ModelFile:
+    """Copy a model to the user's own once it is known to be whole; gives the copy.
+
+    The file is 64 MiB at the most. Names of models of other content are never taken.
+
+    Raises:
+        ModelError: the file is missing, damaged, foreign or there already, or the folder cannot be written to.
+    """
+    data = read_model_bytes(path)
+    check_extent(data, str(path))
+    model = read_model_file(path)
+    if known := next((m for m in find_models(extra)[0] if m.digest == model.digest), None):
+        raise ModelError(f"{path.name} is there already, as {known.path}; choose one of its styles.")
+    folder = user_models()
+    target = folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', path.stem) or 'model'}.safetensors"
+    if target.exists():
+        target = target.with_stem(f"{target.stem}-{model.digest[:8]}")
+    draft = folder / f".{uuid.uuid4().hex}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            draft.write_bytes(data)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise ModelError(
+            f"{target} cannot be written ({error.strerror}); check the folder's permissions and free space."
+        ) from None
+    return read_model_file(target)
 
 
 def find_models(extra: Iterable[Path] = ()) -> tuple[list[ModelFile], list[ModelError]]:

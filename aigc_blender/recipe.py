@@ -310,18 +310,23 @@ def zoom(recipe: Recipe, style: Style, cell: int) -> int:
     Raises:
         RecipeError: a tiled axis holds none; names the sizes next to it.
     """
-    height = recipe.element_height or recipe.height
-    most = max(1, height // style.native_height)
-    least = min(most, -(-height // style.max_height))
+    factors = zoom_factors(recipe, style)
     tiled = [(axis, size) for axis, size in (("x", recipe.width), ("y", recipe.height)) if axis in recipe.tile]
-    for factor in range(least, most + 1):
+    for factor in factors:
         if all(size % (cell * factor) == 0 for _, size in tiled):
             return factor
-    step = cell * least
+    step = cell * factors[0]
     axis, size = next(((a, s) for a, s in tiled if s % step), tiled[0])
     below, above = size - size % step, size + step - size % step
     choice = f"{below} or {above}" if below else f"{above}"
     raise RecipeError(f"Size: {size} pixels cannot tile along {axis}, which needs a multiple of {step}; give {choice}.")
+
+
+def zoom_factors(recipe: Recipe, style: Style) -> range:
+    """The whole factors by which a style may be enlarged to the height that it is drawn at."""
+    height = recipe.element_height or recipe.height
+    most = max(1, height // style.native_height)
+    return range(min(most, -(-height // style.max_height)), most + 1)
 
 
 def _motion(values: Mapping[str, Any]) -> dict[str, Any]:

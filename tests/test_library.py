@@ -9,14 +9,22 @@ from pathlib import Path
 import pytest
 
 from aigc_blender.errors import ModelError, RecipeError
-from aigc_blender.library import BUNDLED, find_models, model_by_digest, model_folders, model_for_style
+from aigc_blender.library import (
+    BUNDLED,
+    add_model,
+    find_models,
+    model_by_digest,
+    model_folders,
+    model_for_style,
+    user_models,
+)
 from tests.models import tiny_model
 
 
 def test_folders_are_searched_bundled_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIGC_MODEL_PATH", os.pathsep.join([str(tmp_path), "", str(tmp_path / "none")]))
     extra = tmp_path / "extra"
-    assert model_folders([extra]) == [BUNDLED, extra, tmp_path, tmp_path / "none"]
+    assert model_folders([extra]) == [BUNDLED, user_models(), extra, tmp_path, tmp_path / "none"]
 
 
 def test_models_are_found_once_and_faults_are_told(tmp_path: Path) -> None:
@@ -47,3 +55,25 @@ def test_an_unknown_style_names_those_there_are(tmp_path: Path) -> None:
     (tmp_path / "jelly.safetensors").write_bytes(b"cut")
     with pytest.raises(RecipeError, match=r"jelly.safetensors: truncated"):
         model_for_style("jelly", [tmp_path])
+
+
+def test_a_model_is_taken_in_once_and_only_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIGC_HOME", str(tmp_path / "home"))
+    source = tiny_model(tmp_path, seed=3, name="my style")
+    added = add_model(source)
+    assert added.path.parent == user_models()
+    assert added.path.read_bytes() == source.read_bytes()
+    assert model_by_digest(added.digest).path == added.path
+    with pytest.raises(ModelError, match="there already"):
+        add_model(source)
+    other = add_model(tiny_model(tmp_path, seed=4, name="my style"))
+    assert other.path != added.path  # another model of that name
+    whole = source.read_bytes()
+    for damage, why in ((whole[:-4], "bytes of weights"), (whole + b"x", "bytes of weights"), (b"PK", "truncated")):
+        (tmp_path / "bad.safetensors").write_bytes(damage)
+        with pytest.raises(ModelError, match=why) as refused:
+            add_model(tmp_path / "bad.safetensors")
+        assert "\n" not in str(refused.value)
+    with pytest.raises(ModelError, match="cannot be read"):
+        add_model(tmp_path / "none.safetensors")
+    assert sorted(user_models().iterdir()) == sorted([added.path, other.path])  # nothing half done is left
