@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +153,9 @@ def save_preset(preset: Preset, folder: Path) -> Path:
         draft.write_text(preset.to_json(), encoding="utf-8")
         draft.replace(path)
     except OSError as error:
-        raise PresetError(f"{path} cannot be written ({error.strerror}); check its permissions and free space.") from None
+        raise PresetError(
+            f"{path} cannot be written ({error.strerror}); check its permissions and free space."
+        ) from None
     return path
 
 
@@ -169,6 +171,24 @@ def delete_preset(path: Path) -> None:
         path.unlink()
     except OSError as error:
         raise PresetError(f"{path} cannot be deleted ({error.strerror}); check its permissions.") from None
+
+
+def rename_preset(path: Path, name: str) -> Path:
+    """Give a preset another name; gives its new file.
+
+    Raises:
+        PresetError: another one has that name, it came with the add-on, or its folder cannot be written to.
+    """
+    if path.parent == BUNDLED:
+        raise PresetError(f"{path.stem} came with the add-on; save it under your own name instead.")
+    preset = replace(read_preset(path).preset, name=clean_text(name).strip())
+    target = path.with_name(f"{_file_name(preset.name)}.json")
+    if target != path and target.exists():
+        raise PresetError(f"There is a preset {preset.name} already; choose another name.")
+    save_preset(preset, path.parent)
+    if target != path:
+        delete_preset(path)
+    return target
 
 
 def _build(raw: dict[str, Any]) -> Preset:

@@ -24,6 +24,7 @@ from aigc_blender.presets import (
     find_presets,
     preset_from_json,
     read_preset,
+    rename_preset,
     save_preset,
 )
 from aigc_blender.recipe import MAX_SEED, MAX_SIZE, TILES, Recipe, check_style
@@ -99,6 +100,12 @@ def test_presets_are_saved_listed_and_deleted(tmp_path: Path) -> None:
     assert len(faults) == 1
     save_preset(Preset("My Fire / 2", "fire", seed=5), tmp_path)
     assert read_preset(path).preset.seed == 5  # the same name is the same preset
+    other = save_preset(Preset("Other", "fire"), tmp_path)
+    with pytest.raises(PresetError, match="already"):
+        rename_preset(path, "other")
+    path = rename_preset(path, "Blaze")
+    assert (path.name, read_preset(path).preset.name, read_preset(path).preset.seed) == ("blaze.json", "Blaze", 5)
+    delete_preset(other)
     delete_preset(path)
     assert [p.name for p in tmp_path.iterdir()] == ["broken.json"]
     with pytest.raises(PresetError, match="cannot be deleted"):

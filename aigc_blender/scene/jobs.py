@@ -170,6 +170,11 @@ def running() -> bool:
     return bool(_running)
 
 
+def under_way() -> list[Job]:
+    """The jobs that have not ended, in the order of their start."""
+    return _running.copy()
+
+
 def latest(identity: str) -> Job | None:
     """The latest job of an item, ended or not."""
     return _latest.get(identity)

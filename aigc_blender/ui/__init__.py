@@ -8,21 +8,28 @@ import bpy
 
 from ..scene import jobs
 from . import (
+    advice,
+    asset,
     catalog,
     command,
     describe,
+    drop,
     generate,
     image_menu,
     item_list,
     items,
+    manual,
     motion,
     panel,
     place,
     preferences,
+    presets,
+    progress,
     properties,
     runtime,
     source,
     state,
+    translation,
 )
 
 CLASSES = (
@@ -32,13 +39,17 @@ CLASSES = (
     *generate.CLASSES,
     *item_list.CLASSES,
     *place.CLASSES,
+    *advice.CLASSES,
+    *presets.CLASSES,
+    *drop.CLASSES,
+    *asset.CLASSES,
     *panel.CLASSES,
     *describe.CLASSES,
     *motion.CLASSES,
     *image_menu.CLASSES,
     *source.CLASSES,
 )
-WATCHING = (describe, item_list, image_menu, state, source)  # what registers more than classes
+WATCHING = (describe, item_list, image_menu, state, source, asset, manual, translation)  # what registers more than classes
 _command: Any = None
 
 
@@ -50,6 +61,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     for module in WATCHING:
         module.register()
+    presets.refresh()
     catalog.refresh(preferences.machine(bpy.context).folders)
     _command = bpy.utils.register_cli_command("aigc", command.run)
     runtime.register()
@@ -63,6 +75,7 @@ def unregister() -> None:
     generate.unwatch()
     jobs.stop()
     bpy.utils.unregister_cli_command(_command)
+    progress.clear()
     catalog.clear()
     for module in reversed(WATCHING):
         module.unregister()

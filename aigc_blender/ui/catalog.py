@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The styles there are to choose from, read from the model cards when something may have changed, never while drawing."""
 
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bpy.utils.previews
 
-from ..card import THUMBNAIL_SIZE, ModelFile, Style
+from ..card import ModelFile, Style
 from ..errors import ModelError
 from ..library import find_models, model_folders
+from ..scene import picture
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,11 @@ def partners(style: str, digest: str) -> list[tuple[str, str, str, int, int]]:
     return _partners[style, digest]
 
 
+def find(style: str, digest: str = "") -> Entry | None:
+    """The style of that model if it is there, else of the first model that has it, or None."""
+    return entry(style, digest) or next((e for e in entries if e.style.name == style), None)
+
+
 def title(name: str) -> str:
     """A style's or control's name as a label."""
     return name.replace("_", " ").replace("-", " ").title()
@@ -103,18 +108,9 @@ def _look(folders: tuple[Path, ...]) -> dict[Path, tuple[int, int]]:
 
 def _icon(key: str, style: Style) -> int:
     """A thumbnail's icon; 0, which is none, where the card has no thumbnail of the right size."""
-    try:
-        raw = base64.b64decode(style.thumbnail, validate=True)
-    except ValueError:
-        return 0
-    side = THUMBNAIL_SIZE
-    if len(raw) != side * side * 3:
+    thumbnail = picture.of_style(style)
+    if thumbnail is None:
         return 0
     preview = _previews.new(key)
-    preview.image_size = (side, side)
-    rows = [raw[y * side * 3 : (y + 1) * side * 3] for y in reversed(range(side))]  # Blender counts from the bottom
-    bytes_ = b"".join(rows)
-    preview.image_pixels_float = [
-        channel / 255 for i in range(0, len(bytes_), 3) for channel in (*bytes_[i : i + 3], 255)
-    ]
+    picture.put(preview, thumbnail)
     return int(preview.icon_id)

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt
 from bpy.props import StringProperty
 
 from ..errors import AigcError
 from ..scene import jobs
-from . import preferences
+from . import preferences, progress
 from .items import ItemOperator
 
 POLL_SECONDS = 0.1
@@ -49,7 +50,7 @@ class AIGC_OT_generate(ItemOperator):
             self.report({"WARNING"}, text)
         if job.state == "cancelled":
             return {"CANCELLED"}
-        self.report({"INFO"}, f"{len(job.frames)} frames in {job.folder}")
+        self.report({"INFO"}, rpt("{count} frames in {folder}").format(count=len(job.frames), folder=job.folder))
         return {"FINISHED"}
 
 
@@ -80,7 +81,10 @@ def unwatch() -> None:
 
 
 def _tick() -> float | None:
-    if any(job.state == "done" for job in jobs.pump()) and bpy.ops.ed.undo_push.poll():
+    ended, device = jobs.pump(), preferences.machine(bpy.context).device
+    for job in (*ended, *jobs.under_way()):
+        progress.observe(job, device)
+    if any(job.state == "done" for job in ended) and bpy.ops.ed.undo_push.poll():
         bpy.ops.ed.undo_push(message="Place Frames")
     for window in bpy.context.window_manager.windows:
         for area in (a for a in window.screen.areas if a.type == "VIEW_3D"):

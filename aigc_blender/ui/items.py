@@ -8,7 +8,7 @@ import bpy
 from bpy.props import EnumProperty
 
 from ..errors import AigcError
-from ..scene import item, jobs, placements
+from ..scene import defaults, item, jobs, placements
 from . import catalog, preferences
 from .properties import PLACEMENTS
 
@@ -19,6 +19,16 @@ def active_item(context: Any) -> Any | None:
     """The element that is edited (bpy.types.NodeTree), or None."""
     group = context.scene.aigc_item
     return group if group is not None and group.aigc.uuid else None
+
+
+def add_item(context: Any, entry: catalog.Entry) -> Any:
+    """A new element of a style, suited to the scene and edited from now on (bpy.types.NodeTree)."""
+    group = item.new(defaults.unique_name(entry.style.name))
+    group.aigc.style = entry.key
+    group.aigc.placement = {placements.default(entry.style, context.active_object)}
+    defaults.apply(group, context.scene, entry.style)
+    context.scene.aigc_item = group
+    return group
 
 
 class ItemOperator(bpy.types.Operator):
@@ -66,11 +76,7 @@ class AIGC_OT_add(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[str]:
         """Make the item and edit it from now on."""
-        entry = next(e for e in catalog.entries if e.key == self.style)
-        group = item.new(entry.style.name)
-        group.aigc.style = self.style
-        group.aigc.placement = {placements.default(entry.style, context.active_object)}
-        context.scene.aigc_item = group
+        add_item(context, next(e for e in catalog.entries if e.key == self.style))
         return {"FINISHED"}
 
 

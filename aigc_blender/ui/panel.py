@@ -5,10 +5,11 @@ import textwrap
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface
 
 from ..card import UNKNOWN_RIGHTS
 from ..scene import images, item, jobs, shader
-from . import catalog, item_list, runtime, state
+from . import advice, catalog, item_list, progress, runtime
 from .items import active_item
 from .place import draw_place, draw_placed
 
@@ -28,6 +29,10 @@ class AIGC_PT_main(_Panel):
     bl_idname = "AIGC_PT_main"
     bl_label = "Elements"
 
+    def draw_header_preset(self, _context: Any) -> None:
+        """Draw the menu of presets."""
+        self.layout.menu("AIGC_MT_presets", text="", icon="PRESET")
+
     def draw(self, context: Any) -> None:
         """Draw the first screen."""
         layout = self.layout
@@ -43,9 +48,12 @@ class AIGC_PT_main(_Panel):
         body.enabled = group.library is None
         _draw_style(body, group, entry)
         draw_place(body, group)
+        advice.draw_place(body, context, group)
         if entry is not None:
             _draw_controls(body, group, entry)
         _draw_frames(body, context, group, entry)
+        if entry is not None:
+            advice.draw_cost(body, context, group, entry)
         _draw_generate(body, group)
 
 
@@ -116,11 +124,13 @@ class AIGC_PT_output(SubPanel):
     def draw_item(self, layout: Any, group: Any) -> None:
         """Draw the current sequence and its placements."""
         image = shader.image_of(group)
+        layout.operator("aigc.mark_asset", icon="ASSET_MANAGER")
         if image is None:
             layout.label(text="No frames yet")
             return
         frames = images.frames_of(image)
-        layout.label(text=f"Frames {frames.start} to {frames.stop - 1}", icon="RENDER_ANIMATION")
+        text = iface("Frames {first} to {last}").format(first=frames.start, last=frames.stop - 1)
+        layout.label(text=text, icon="RENDER_ANIMATION", translate=False)
         for line in textwrap.wrap(image.filepath, LINE):
             layout.label(text=line)
         draw_placed(layout, group)
@@ -138,16 +148,19 @@ class AIGC_PT_model(SubPanel):
         if entry is not None:
             card = entry.model.card
             layout.label(text=f"{card.name} {card.version}", icon="INFO")
-            layout.label(text=f"Licence: {card.licence or UNKNOWN_RIGHTS}")
-            for line in textwrap.wrap(f"Footage: {card.rights.statement}", LINE):
-                layout.label(text=line)
-        layout.operator("aigc.refresh", icon="FILE_REFRESH")
+            licence = iface("Licence: {licence}").format(licence=card.licence or iface(UNKNOWN_RIGHTS))
+            layout.label(text=licence, translate=False)
+            for line in textwrap.wrap(iface("Footage: {rights}").format(rights=iface(card.rights.statement)), LINE):
+                layout.label(text=line, translate=False)
+        row = layout.row(align=True)
+        row.operator("aigc.import_model", icon="IMPORT")
+        row.operator("aigc.refresh", text="", icon="FILE_REFRESH")
 
 
 def _draw_style(layout: Any, group: Any, entry: catalog.Entry | None) -> None:
     if entry is None:
         layout.prop(group.aigc, "style", text="Style")
-        layout.label(text="The model of this element is not installed", icon="ERROR")
+        layout.label(text="Its model is not installed", icon="ERROR")
     elif entry.icon:
         layout.template_icon_view(group.aigc, "style", show_labels=True, scale=5.0)
     else:
@@ -167,15 +180,19 @@ def _draw_frames(layout: Any, context: Any, group: Any, entry: catalog.Entry | N
     column = layout.column(align=True)
     column.prop(settings, "width", text="Size X")
     column.prop(settings, "height", text="Y")
-    if entry and entry.style.aspect and settings.width > 1.02 * entry.style.aspect * settings.height + 1:
-        layout.label(text="Wider than the footage: its edges go on", icon="INFO")
+    if entry is not None:
+        advice.draw_size(layout, context.scene, group, entry)
     layout.prop(settings, "use_scene_range")
     if not settings.use_scene_range:
         column = layout.column(align=True)
         column.prop(settings, "frame_start")
         column.prop(settings, "frame_end")
+    advice.draw_range(layout, context.scene, group)
     first, last = item.frame_range(group, context.scene)
-    layout.prop(settings, "use_loop", text=f"Loop of {last - first + 1} Frames" if settings.use_loop else "Loop")
+    loop = (
+        iface("Loop of {count} Frames").format(count=last - first + 1) if settings.use_loop and last > first else None
+    )
+    layout.prop(settings, "use_loop", text=loop or "Loop", translate=loop is None)
     row = layout.row(align=True)
     row.prop(settings, "seed")
     row.operator("aigc.previous_seed", text="", icon="LOOP_BACK")
@@ -184,42 +201,20 @@ def _draw_frames(layout: Any, context: Any, group: Any, entry: catalog.Entry | N
 
 def _draw_generate(layout: Any, group: Any) -> None:
     job = jobs.latest(group.aigc.uuid)
+    running = job is not None and job.state == "running"
     row = layout.row(align=True)
     row.scale_y = 1.5
-    if job is None or job.state != "running":
-        row.operator("aigc.generate", icon="RENDER_ANIMATION")
-    else:
-        row.progress(factor=job.done / len(job.frames), text=_progress(job))
+    if job is not None and running:
+        row.progress(factor=job.done / len(job.frames), text=progress.words(job), translate=False)
         row.operator("aigc.cancel", text="", icon="CANCEL")
-    icon, text = _status(group, job)
+        if newest := progress.icon_of(job):
+            layout.template_icon(newest, scale=8.0)
+    else:
+        row.operator("aigc.generate", icon="RENDER_ANIMATION")
+    icon, text = progress.status(group, job)
     for line in textwrap.wrap(text, LINE):
-        layout.label(text=line, icon=icon)
+        layout.label(text=line, icon=icon, translate=False)
         icon = "BLANK1"
-
-
-def _progress(job: jobs.Job) -> str:
-    if job.eta_s is None:
-        return "Starting"
-    return f"{job.done:.0f} of {len(job.frames)} frames, {job.eta_s:.0f} s left"
-
-
-def _status(group: Any, job: jobs.Job | None) -> tuple[str, str]:
-    """Icon and text of the status line."""
-    if job is None:
-        return state.STATES[state.state(group)]
-    if job.error is not None:
-        return "ERROR", str(job.error)
-    if job.state == "running":
-        before = jobs.place_in_queue(job)
-        waiting = f"Waiting for {before} before it" if before else "Waiting for the worker"
-        return "TIME", job.newest.name if job.newest else waiting
-    if job.state == "cancelled":
-        return "CANCEL", "Cancelled; finished frames are kept"
-    if state.state(group) in ("STALE", "MISSING"):
-        return state.STATES[state.state(group)]
-    if job.warnings:
-        return "ERROR", job.warnings[-1]
-    return "CHECKMARK", f"{len(job.frames)} frames in {job.folder}"
 
 
 CLASSES = (AIGC_PT_main, AIGC_PT_tiling, AIGC_PT_format, AIGC_PT_output, AIGC_PT_model)
