@@ -51,9 +51,9 @@ def network_pixels(recipe: Recipe, style: Style, card: Card) -> int:
 def memory_bytes(recipe: Recipe, style: Style, card: Card) -> int:
     """Memory for the frames that are being filled, beside what the network itself needs."""
     knot = int(card.architecture["trunk"][0]["knot_stride"])
-    together = max(1, int(Fraction(knot) * recipe.fps / Fraction(style.fps)))
     frame = recipe.width * recipe.height * CHANNELS * 4
-    return max(frame, min(GROUP_BYTES, together * frame))
+    together = int(min(GROUP_BYTES // frame, Fraction(knot) * recipe.fps / Fraction(style.fps)))
+    return max(1, together) * frame
 
 
 def disk_bytes(recipe: Recipe, style: Style, fmt: str, frames: int) -> int:

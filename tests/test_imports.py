@@ -22,7 +22,7 @@ PACKAGES = ("aigc_blender", "training")
 # Each part of the extension and the other parts that it may import; a part is a module or a folder of them.
 BASE = {"errors", "card", "recipe", "track", "transfer"}
 MODELS = BASE | {"library"}
-BLENDER_SIDE = MODELS | {"advice", "presets", "runtime", "runtime.folders", "worker.client", "worker.protocol"}
+BLENDER_SIDE = MODELS | {"advice", "describe", "presets", "runtime", "runtime.folders", "worker.client", "worker.protocol"}
 MAY_IMPORT = {
     "": {"ui"},
     "ui": BLENDER_SIDE | {"scene"},
@@ -57,7 +57,17 @@ MAY_IMPORT = {
 }
 TRAINING_MAY_IMPORT = BASE | {"generator", "sequence"}
 BLENDERS_OWN = {"bpy", "bpy_extras", "mathutils", "gpu", "gpu_extras", "blf", "addon_utils"}
-STANDARD_LIBRARY_ALONE = ("errors", "card", "library", "advice", "presets", "recipe", "track", "runtime", "worker.client")
+STANDARD_LIBRARY_ALONE = (
+    "errors",
+    "card",
+    "library",
+    "advice",
+    "presets",
+    "recipe",
+    "track",
+    "runtime",
+    "worker.client",
+)
 LOADED_BY_BLENDER = ("ui", "scene", *STANDARD_LIBRARY_ALONE)
 
 

@@ -49,7 +49,16 @@ CLASSES = (
     *image_menu.CLASSES,
     *source.CLASSES,
 )
-WATCHING = (describe, item_list, image_menu, state, source, asset, manual, translation)  # what registers more than classes
+WATCHING = (
+    describe,
+    item_list,
+    image_menu,
+    state,
+    source,
+    asset,
+    manual,
+    translation,
+)  # what registers more than classes
 _command: Any = None
 
 
