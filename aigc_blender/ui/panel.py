@@ -207,8 +207,9 @@ def _draw_generate(layout: Any, group: Any) -> None:
     if job is not None and running:
         row.progress(factor=job.done / len(job.frames), text=progress.words(job), translate=False)
         row.operator("aigc.cancel", text="", icon="CANCEL")
-        if newest := progress.icon_of(job):
-            layout.template_icon(newest, scale=8.0)
+        newest = progress.picture_of(job)
+        if newest is not None:
+            layout.template_icon(newest.icon_id, scale=8.0)
     else:
         row.operator("aigc.generate", icon="RENDER_ANIMATION")
     icon, text = progress.status(group, job)

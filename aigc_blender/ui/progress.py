@@ -39,9 +39,9 @@ def pace(device: str) -> Pace | None:
     return _paces.get(device)
 
 
-def icon_of(job: jobs.Job) -> int:
-    """The icon of a running job's newest frame, or 0."""
-    return int(_previews[job.item].icon_id) if job.item in _shown else 0
+def picture_of(job: jobs.Job) -> Any | None:
+    """A running job's newest frame (bpy.types.ImagePreview), or None."""
+    return _previews[job.item] if job.item in _shown else None
 
 
 def words(job: jobs.Job) -> str:
@@ -118,7 +118,8 @@ def _look(job: jobs.Job) -> None:
         frame = picture.of_frame(job.newest, job.style.glow)
     except SequenceError:  # too large for a quick look, or cleared away: the bar tells enough
         return
-    _previews = _previews or bpy.utils.previews.new()
+    if _previews is None:
+        _previews = bpy.utils.previews.new()
     if job.item not in _previews:
         _previews.new(job.item)
     picture.put(_previews[job.item], frame)

@@ -3,7 +3,7 @@
 
 import bpy
 
-GERMAN: dict[str, str] = {}
+from .german import GERMAN
 
 
 def messages() -> dict[str, dict[tuple[str, str], str]]:

@@ -21,7 +21,7 @@ def of_classes() -> Iterator[str]:
 
     for cls in (*CLASSES, properties.AIGC_PG_item):
         yield getattr(cls, "bl_label", "")
-        if not hasattr(cls, "bl_space_type") and not issubclass(cls, _without_tooltip()):
+        if issubclass(cls, _with_tooltip()):
             yield inspect.cleandoc(cls.__doc__ or "")
         for annotation in inspect.get_annotations(cls).values():
             yield from _of_property(annotation)
@@ -33,10 +33,27 @@ def of_sources() -> Iterator[str]:
         yield from _of_source(path)
 
 
-def _without_tooltip() -> tuple[type, ...]:
+def of_data() -> Iterator[str]:
+    """What bundled models and presets are called, and how elements stand."""
+    from aigc_blender.card import UNKNOWN_RIGHTS
+    from aigc_blender.library import BUNDLED, find_models
+    from aigc_blender.presets import find_presets
+    from aigc_blender.ui import catalog, state
+
+    yield UNKNOWN_RIGHTS
+    yield from (text for _, text in state.STATES.values())
+    yield from (file.preset.name for file in find_presets()[0] if file.bundled)
+    for model in (m for m in find_models()[0] if m.path.parent == BUNDLED):
+        yield model.card.rights.statement
+        for style in model.card.styles:
+            yield catalog.title(style.name)
+            yield from (catalog.title(control.name) for control in style.controls)
+
+
+def _with_tooltip() -> tuple[type, ...]:
     import bpy
 
-    return bpy.types.PropertyGroup, bpy.types.FileHandler, bpy.types.AddonPreferences
+    return bpy.types.Operator, bpy.types.Menu
 
 
 def _of_property(annotation: Any) -> Iterator[str]:
