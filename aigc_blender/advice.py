@@ -52,8 +52,10 @@ def memory_bytes(recipe: Recipe, style: Style, card: Card) -> int:
     """Memory for the frames that are being filled, beside what the network itself needs."""
     knot = int(card.architecture["trunk"][0]["knot_stride"])
     frame = recipe.width * recipe.height * CHANNELS * 4
-    together = int(min(GROUP_BYTES // frame, Fraction(knot) * recipe.fps / Fraction(style.fps)))
-    return max(1, together) * frame
+    pace = Fraction(style.fps).limit_denominator(100_000) / recipe.fps
+    if recipe.loop:
+        pace = Fraction(max(1, round(recipe.loop * pace / knot)) * knot, recipe.loop)
+    return max(1, min(GROUP_BYTES // frame, int(knot / pace))) * frame
 
 
 def disk_bytes(recipe: Recipe, style: Style, fmt: str, frames: int) -> int:

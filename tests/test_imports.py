@@ -22,7 +22,15 @@ PACKAGES = ("aigc_blender", "training")
 # Each part of the extension and the other parts that it may import; a part is a module or a folder of them.
 BASE = {"errors", "card", "recipe", "track", "transfer"}
 MODELS = BASE | {"library"}
-BLENDER_SIDE = MODELS | {"advice", "describe", "presets", "runtime", "runtime.folders", "worker.client", "worker.protocol"}
+BLENDER_SIDE = MODELS | {
+    "advice",
+    "describe",
+    "presets",
+    "runtime",
+    "runtime.folders",
+    "worker.client",
+    "worker.protocol",
+}
 MAY_IMPORT = {
     "": {"ui"},
     "ui": BLENDER_SIDE | {"scene"},

@@ -12,6 +12,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ..card import THUMBNAIL_SIZE, Style
 from ..errors import SequenceError
@@ -22,7 +23,7 @@ BACKGROUND = np.full(3, 0.05)  # what shows through, dark so that glow is seen
 MAX_PIXELS = 4096 * 4096  # of a frame that is read while someone works
 
 
-def of_style(style: Style) -> np.ndarray | None:
+def of_style(style: Style) -> NDArray[Any] | None:
     """A style's thumbnail; None where its card has none of the right size."""
     try:
         raw = base64.b64decode(style.thumbnail, validate=True)
@@ -35,7 +36,7 @@ def of_style(style: Style) -> np.ndarray | None:
     return picture
 
 
-def of_frame(path: Path, glow: float = 1.0) -> np.ndarray:
+def of_frame(path: Path, glow: float = 1.0) -> NDArray[Any]:
     """A frame's picture, fitted and centred; ``glow`` is its style's. The image data-block that reads it is gone when this returns.
 
     Raises:
@@ -62,13 +63,13 @@ def of_frame(path: Path, glow: float = 1.0) -> np.ndarray:
     return _framed(pixels.reshape(height, width, 4), glow=glow if linear else 0.0)
 
 
-def put(preview: Any, picture: np.ndarray) -> None:
+def put(preview: Any, picture: NDArray[Any]) -> None:
     """Show a picture as a preview (bpy.types.ImagePreview)."""
     preview.image_size = picture.shape[1], picture.shape[0]
     preview.image_pixels_float.foreach_set(np.ascontiguousarray(picture).ravel())
 
 
-def _framed(pixels: np.ndarray, glow: float) -> np.ndarray:
+def _framed(pixels: NDArray[Any], glow: float) -> NDArray[Any]:
     """Over BACKGROUND: an EXR's light, premultiplied, as a display shows it; a PNG's straight colour where ``glow`` is 0."""
     colour, alpha = pixels[..., :3], np.clip(pixels[..., 3:], 0, 1)
     light = compress_highlights(np.maximum(colour, 0), glow) if glow else to_light(colour) * alpha

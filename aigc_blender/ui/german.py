@@ -2,9 +2,7 @@
 """The German of every text of the interface, in the words that Blender's own German uses."""
 
 # Names and abbreviations that are the same in both languages.
-_SAME = (
-    "CPU CUDA XPU Metal Python Material OpenEXR Name Compositor uv Presets Format Start Plasma"
-)
+_SAME = "CPU CUDA XPU Metal Python Material OpenEXR Name Compositor uv Presets Format Start Plasma"
 
 GERMAN: dict[str, str] = {
     # Styles and sliders

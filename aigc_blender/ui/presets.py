@@ -39,9 +39,8 @@ def use(context: Any, preset: presets.Preset) -> Any:
             "drop a model that does on the window."
         )
     group = active_item(context)
-    fresh = group is None or group.library is not None
-    if fresh:
-        before = context.scene.aigc_item
+    fresh, before = group is None or group.library is not None, context.scene.aigc_item
+    if group is None or fresh:
         group = add_item(context, entry)
     try:
         settings.apply(group, preset, entry.style, context.scene)

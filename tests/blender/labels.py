@@ -73,7 +73,7 @@ def _of_source(path: Path) -> Iterator[str]:
         if not isinstance(node, ast.Call):
             continue
         if isinstance(node.func, ast.Name) and node.func.id in CALLS:
-            yield from (a.value for a in node.args if isinstance(a, ast.Constant))
+            yield from (str(a.value) for a in node.args if isinstance(a, ast.Constant))
         elif any(k.arg == "translate" for k in node.keywords):
             continue
         elif isinstance(node.func, ast.Attribute):

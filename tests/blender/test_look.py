@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import string
 from pathlib import Path
@@ -180,7 +181,7 @@ def test_presets_set_everything_and_come_back(tmp_path: Path) -> None:
     for change, why in (({"style": "jelly"}, "jelly"), ({"controls": {"wobble": 1}}, "wobble"), ({"x": 1}, "'x'")):
         bad = tmp_path / "bad.json"
         bad.write_text(json.dumps({MARK: 1, "name": "Bad", "style": "fire"} | change))
-        assert why in kit.refusal(lambda: bpy.ops.aigc.preset_use(filepath=str(bad)))
+        assert why in kit.refusal(functools.partial(bpy.ops.aigc.preset_use, filepath=str(bad)))
     assert settings.format == "png16"
 
 
