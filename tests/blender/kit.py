@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -202,4 +203,13 @@ def _main(module: str, function: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    status = 1
+    try:
+        _main(*sys.argv[1:])
+        status = 0
+    except BaseException:  # noqa: BLE001 - what a test raises is its result
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)  # at an ordinary exit, bpy as a module now and then waits for ever for threads of its own
