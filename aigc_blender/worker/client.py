@@ -12,11 +12,13 @@ import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 from ..errors import WorkerError
 from ..runtime.environment import NO_WINDOW, child_environment
 from .protocol import LAST, Message, decode, encode
+
+Inbox: TypeAlias = "queue.SimpleQueue[Message]"
 
 
 class WorkerClient:
@@ -34,10 +36,11 @@ class WorkerClient:
         self._env = dict(child_environment() if env is None else env)
         self._process: subprocess.Popen[bytes] | None = None
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._inbox: Inbox = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._open: set[int] = set()  # requests without their last answer
+        self._open: dict[int, Inbox] = {}  # requests without their last answer, and where their answers go
+        self._reason: Message | None = None  # what the worker said before it ended
         self._last_id = 0
         self._running = False
         self._stopping = False
@@ -83,8 +86,8 @@ class WorkerClient:
             thread.start()
             self._threads.append(thread)
 
-    def send(self, kind: str, **fields: Any) -> int:
-        """Queue a request and give its id.
+    def send(self, kind: str, inbox: Inbox | None = None, **fields: Any) -> int:
+        """Queue a request and give its id; its answers come from ``poll``, or go to an inbox of the caller's.
 
         Raises:
             WorkerError: the worker does not run.
@@ -95,7 +98,7 @@ class WorkerClient:
             self._last_id += 1
             message = {"type": kind, "id": self._last_id, **fields}
             if kind not in ("cancel", "quit"):
-                self._open.add(self._last_id)
+                self._open[self._last_id] = inbox or self._inbox
             self._outbox.put(encode(message))
             return self._last_id
 
@@ -147,9 +150,12 @@ class WorkerClient:
                 except (ValueError, RecursionError):
                     continue  # not ours; the worker's own prints go to its log
                 with self._lock:
+                    inbox = self._open.get(message["id"], self._inbox)
                     if message["type"] in LAST:
-                        self._open.discard(message["id"])
-                self._inbox.put(message)
+                        self._open.pop(message["id"], None)
+                    if message["type"] == "error" and message["id"] == 0:
+                        self._reason = message
+                inbox.put(message)
         self._ended()
 
     def _ended(self) -> None:
@@ -162,7 +168,8 @@ class WorkerClient:
         )
         with self._lock:
             self._running = False
-            for request in sorted(self._open):
-                self._inbox.put({"type": "error", "id": request, "code": WorkerError.code, "text": text})
+            last = self._reason or {"type": "error", "code": WorkerError.code, "text": text}
+            for request, inbox in sorted(self._open.items()):
+                inbox.put({**last, "id": request})
             self._open.clear()
         self._outbox.put(None)

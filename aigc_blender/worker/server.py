@@ -2,11 +2,12 @@
 """The worker: reads requests on stdin, generates, answers on stdout. Ends when stdin closes.
 
 The main thread works through requests one by one; a second one reads stdin, so that cancelling and
-Blender's end are noticed in mid-generation.
+Blender's end are noticed in mid-generation. Previews are drawn in a third, whatever the first is at.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import queue
@@ -17,10 +18,11 @@ import traceback
 from pathlib import Path
 from typing import IO
 
-from ..errors import AigcError, RuntimeMissingError, SequenceError, WorkerError
+from ..errors import RuntimeMissingError, SequenceError, WorkerError
 from ..library import find_models
 from ..recipe import recipe_from_dict
-from .protocol import PROTOCOL, Message, decode, encode
+from .previews import Previews
+from .protocol import PROTOCOL, Message, decode, encode, error_message
 
 GRACE_SECONDS = 3.0  # to finish the frame at hand after stdin has closed
 
@@ -39,12 +41,15 @@ class Server:
         self._ending = threading.Event()
         self._ended = threading.Event()
         self._working = threading.Event()
+        self._previews = Previews(self._try_to_send)
+        self._sending = threading.Lock()
 
     def run(self) -> int:
         """Work until told to quit or stdin closes; gives the exit code."""
         threading.Thread(target=self._listen, name="aigc-requests", daemon=True).start()
         try:
             self._hello()
+            self._previews.start()
             while (request := self._queue.get()) and not self._ending.is_set():
                 self._working.set()
                 self._answer(request)
@@ -55,6 +60,7 @@ class Server:
         except _Gone:
             pass
         finally:
+            self._previews.stop()
             self._ended.set()
         return 0
 
@@ -69,6 +75,8 @@ class Server:
                 break
             if message["type"] == "cancel":
                 self._cancelled.add(str(message.get("target")))
+            elif message["type"] == "preview":
+                self._previews.want(message)
             else:
                 self._queue.put(message)
         self._ending.set()
@@ -115,14 +123,10 @@ class Server:
                     raise WorkerError(
                         f"The worker does not know the request {kind!r}; restart Blender after an update."
                     )
-        except AigcError as error:
-            last = {"type": "error", "code": error.code, "text": str(error)}
         except _Gone:
             raise
         except Exception as error:  # noqa: BLE001 - a fault in one job must not end the worker
-            traceback.print_exc()
-            text = f"The worker failed ({type(error).__name__}: {error}); its log says where."
-            last = {"type": "error", "code": "internal", "text": text}
+            last = error_message(error, request["id"])
         self._send({**last, "id": request["id"]})
 
     def _generate(self, request: Message) -> Message:
@@ -150,10 +154,15 @@ class Server:
 
     def _send(self, message: Message) -> None:
         try:
-            self._answers.write(encode(message))
-            self._answers.flush()
+            with self._sending:
+                self._answers.write(encode(message))
+                self._answers.flush()
         except OSError:
             raise _Gone from None
+
+    def _try_to_send(self, message: Message) -> None:
+        with contextlib.suppress(_Gone):  # the main thread finds out by itself, or stdin closes
+            self._send(message)
 
 
 def main() -> int:
