@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from aigc_blender.errors import RecipeError
 from aigc_blender.generator.checkpoint import load_model
-from aigc_blender.generator.sampler import Frame, Sampler
-from aigc_blender.preview import Painter
+from aigc_blender.generator.sampler import Sampler
+from aigc_blender.preview import Painter, Picture
 from aigc_blender.recipe import Recipe, Track
 from tests.models import tiny_model
 
@@ -31,7 +32,7 @@ def painter(sampler: Sampler) -> Iterator[Painter]:
     painter.close()
 
 
-def drawn(painter: Painter, recipe: Recipe, number: int, limit: int = LIMIT) -> tuple[Frame, bool]:
+def drawn(painter: Painter, recipe: Recipe, number: int, limit: int = LIMIT) -> Picture:
     picture = painter.draw(recipe, number, limit)
     assert picture is not None
     return picture
@@ -42,10 +43,13 @@ def drawn(painter: Painter, recipe: Recipe, number: int, limit: int = LIMIT) -> 
     [
         Recipe("fire", seed=3, width=96, height=128, loop=20, tile="x"),
         Recipe("fire", seed=4, width=77, height=101, element_height=90, origin=(13, 5), controls={"height": 0.2}),
-        Recipe("caustics", seed=5, width=64, height=64, tile="xy", fps=30, origin=(-7, 9)),
+        Recipe("caustics", seed=5, width=64, height=64, tile="xy", fps=Fraction(30), origin=(-7, 9)),
         Recipe("caustics", seed=5, width=50, height=70, controls={"scale": Track(3, (0.1, 0.2, 0.9))}),
+        Recipe("fire", seed=1, width=64, height=64, loop=24, speed=Track(0, (1.0, 3.0, 0.5)), seed_b=9, seed_blend=0.4),
+        Recipe("caustics", seed=2, width=64, height=64, tile="x", pan=(Track(0, (0.0, 3.3, 7.1)), 0.25)),
+        Recipe("fire", seed=1, width=48, height=64, style_b="caustics", style_blend=Track(0, (0.0, 0.6))),
     ],
-    ids=["loop and tile", "part of a fire", "tiled plate", "keyed plate"],
+    ids=["loop and tile", "part of a fire", "tiled plate", "keyed plate", "speed", "pan", "blend"],
 )
 def test_it_is_the_generated_frame_in_any_order_and_whatever_was_drawn_before(
     sampler: Sampler, painter: Painter, recipe: Recipe
@@ -53,17 +57,18 @@ def test_it_is_the_generated_frame_in_any_order_and_whatever_was_drawn_before(
     numbers = [5, 6, 7, 8, 30, 29, 19, 20, 21, 0, 5, 4, 3]
     generated = dict(sampler.frames(recipe, sorted(set(numbers))))
     for number in numbers:
-        pixels, exact = drawn(painter, recipe, number)
-        assert exact
-        np.testing.assert_allclose(pixels, generated[number], atol=ALIKE)
+        picture = drawn(painter, recipe, number)
+        assert picture.exact
+        np.testing.assert_allclose(picture.pixels, generated[number], atol=ALIKE)
         painter.look_ahead()
 
 
 def test_an_enlarged_element_is_previewed_as_the_network_draws_it(sampler: Sampler, painter: Painter) -> None:
     recipe = Recipe("fire", seed=3, width=300, height=384)  # three times 128, which is all that the model knows
     _, generated = next(sampler.frames(recipe, [9]))
-    pixels, exact = drawn(painter, recipe, 9)
-    assert exact
+    picture = drawn(painter, recipe, 9)
+    pixels = picture.pixels
+    assert picture.exact
     assert pixels.shape == (128, 100, 4)
     middle = generated.reshape(128, 3, 100, 3, 4).mean((1, 3))
     # The enlargement smooths: what is left must be the same picture, up to its finest detail.
@@ -78,10 +83,10 @@ def test_a_canvas_too_large_is_drawn_anew_within_the_limit_and_said_to_be(painte
         Recipe("caustics", width=4096, height=4096, element_height=128, tile="xy"),
         Recipe("caustics", width=2000, height=1000, element_height=100, origin=(-900, 300)),
     ):
-        pixels, exact = drawn(painter, recipe, 4, 64 * 64)
-        height, width, _ = pixels.shape
+        picture = drawn(painter, recipe, 4, 64 * 64)
+        height, width, _ = picture.pixels.shape
         assert height * width <= 64 * 64
-        assert not exact
+        assert not picture.exact
         for axis, size in (("x", width), ("y", height)):
             assert axis not in recipe.tile or size % painter.model.architecture.cell == 0
     with pytest.raises(RecipeError, match="too small"):
@@ -94,7 +99,12 @@ def test_playing_needs_the_head_alone_and_a_change_of_settings_does_not(
     recipe = Recipe("fire", seed=3, width=64, height=64, loop=64)
     asked: list[int] = []
     trunk = painter.network.trunk
-    monkeypatch.setattr(painter.network, "trunk", lambda *given: asked.append(given[2].cells) or trunk(*given))
+
+    def counted(*given: Any) -> Any:
+        asked.append(given[2].cells)
+        return trunk(*given)
+
+    monkeypatch.setattr(painter.network, "trunk", counted)
     for number in range(3 * 64):
         drawn(painter, recipe, number)
         painter.look_ahead()
@@ -113,10 +123,12 @@ def test_what_is_given_up_is_not_lost(painter: Painter) -> None:
     assert painter.draw(recipe, 7, LIMIT, newer=lambda: True) is not None  # its features were there
 
 
-def test_pixels_for_blender_are_light_from_the_bottom_up(painter: Painter) -> None:
+def test_pixels_for_blender_are_light_from_the_bottom_up() -> None:
     encoded = np.zeros((2, 1, 4), np.float32)
     encoded[0, 0] = 0.5, 0.25, 0.0, 0.4
-    premultiplied = painter.light(encoded, straight=False)
+    premultiplied = Picture(encoded, 1.0, exact=True).light(straight=False)
     assert not premultiplied[0].any()
     np.testing.assert_allclose(premultiplied[1, 0], [0.21404, 0.05088, 0, 0.4], atol=1e-4)
-    np.testing.assert_allclose(painter.light(encoded, straight=True)[1, 0], [0.53510, 0.12720, 0, 0.4], atol=1e-4)
+    divided = Picture(encoded, 8.0, exact=True).light(straight=True)
+    np.testing.assert_allclose(divided[1, 0], [0.53510, 0.12720, 0, 0.4], atol=1e-4)
+    assert Picture(np.ones((1, 1, 4), np.float32), 8.0, exact=True).light(straight=False)[0, 0, 0] == pytest.approx(8)

@@ -13,10 +13,19 @@ from typing import Any
 from ..errors import SceneError
 from . import images
 
+OWN = "aigc_own"  # custom property of an item: its own image while another, which is never saved, stands in for it
+
 
 def image_of(group: Any) -> Any | None:
-    """The image data-block that an item shows, or None."""
-    return next((n.image for n in group.nodes if n.bl_idname == "ShaderNodeTexImage"), None)
+    """The image data-block that an item shows, or None; what stands in for it for the moment does not count."""
+    texture = texture_of(group)
+    image = texture.image if texture is not None else None
+    return group.get(OWN) if image is not None and image.is_runtime_data else image
+
+
+def texture_of(group: Any) -> Any | None:
+    """The node of an item that shows its image, or None before it has one."""
+    return next((n for n in group.nodes if n.bl_idname == "ShaderNodeTexImage"), None)
 
 
 def require_image(group: Any) -> Any:
@@ -39,6 +48,7 @@ def show(group: Any, image: Any) -> None:
     recipe = images.recipe_of(image)
     _sockets(group)
     group.nodes.clear()
+    group.pop(OWN, None)
     texture = _node(group, "ShaderNodeTexImage", -400, 0)
     texture.image = image
     images.set_frames(texture.image_user, images.frames_of(image), cyclic=recipe.loop is not None)

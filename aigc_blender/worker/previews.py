@@ -81,9 +81,8 @@ class Previews:
             if drawn is None:
                 self._drop(request)
                 return False
-            pixels, exact = drawn
-            slot = buffer.write(request["id"], painter.light(pixels, straight=bool(request.get("straight"))))
-            self._send({"type": "preview", "id": request["id"], "dropped": False, "slot": slot, "exact": exact})
+            slot = buffer.write(request["id"], drawn.light(straight=bool(request.get("straight"))))
+            self._send({"type": "preview", "id": request["id"], "dropped": False, "slot": slot, "exact": drawn.exact})
             painter.look_ahead()
         except Exception as error:  # noqa: BLE001 - a fault in one preview must not end the worker
             self._send(error_message(error, request["id"]))

@@ -193,6 +193,7 @@ def test_a_picture_is_read_whole_or_not_at_all(tmp_path: Path) -> None:
         if stamp <= 5 - SLOTS:
             assert found is None  # written over
         else:
+            assert found is not None
             np.testing.assert_array_equal(found, picture)
     theirs.close()
     ours.remove()
