@@ -12,6 +12,7 @@ from ..card import Style
 from ..recipe import Recipe
 from . import baking, compat, item
 
+UNSEEN = ("rna_type", "name", "job")  # settings that no pixel depends on, or no setting
 _KEYS = ("co", "handle_left", "handle_right")  # of an F-curve's points
 
 
@@ -55,7 +56,7 @@ def _signature(group: Any, scene: Any, style: Style) -> object:
     """All that the recipe depends on but the frame."""
     animated = baking.animated(group)
     settings = group.aigc
-    paths = [f"aigc.{name}" for name in settings.bl_rna.properties.keys() if name not in ("rna_type", "name", "job")]
+    paths = [f"aigc.{name}" for name in dict(settings.bl_rna.properties) if name not in UNSEEN]
     paths += [f'["{control.name}"]' for control in style.controls if control.name in group]
     # What one F-curve moves is told by its keys.
     still = [path for path in paths if path not in animated or not baking.is_plain(group, path, scene)]

@@ -13,14 +13,15 @@ from typing import Any
 from ..errors import SceneError
 from . import images
 
-OWN = "aigc_own"  # custom property of an item: its own image while another, which is never saved, stands in for it
+# Custom properties: of an item, its own image while another stands in for it; of an image, that it is such another.
+OWN, STANDS_IN = "aigc_own", "aigc_stands_in"
 
 
 def image_of(group: Any) -> Any | None:
     """The image data-block that an item shows, or None; what stands in for it for the moment does not count."""
     texture = texture_of(group)
     image = texture.image if texture is not None else None
-    return group.get(OWN) if image is not None and image.is_runtime_data else image
+    return group.get(OWN) if image is not None and STANDS_IN in image else image
 
 
 def texture_of(group: Any) -> Any | None:

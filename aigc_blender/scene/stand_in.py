@@ -8,6 +8,7 @@ put back when such a file is read.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import bpy
@@ -19,63 +20,63 @@ from . import images, item, shader
 
 NAME = "Element Preview"
 
-_for: str | None = None  # UUID of the item that it stands in for
-_hidden: set[str] = set()  # why it is out of place for the moment
-_editors: set[int] = set()  # the image editors that show it
-_rendered = False  # that a render has ended, which is told in a thread of its own
+
+@dataclass
+class _State:
+    """Where the preview is."""
+
+    item: str = ""  # UUID of the one that it stands in for
+    hidden: set[str] = field(default_factory=set)  # why it is out of place for the moment
+    editors: set[int] = field(default_factory=set)  # the image editors that showed it before a save
+    rendered: bool = False  # a render has ended, which is told in a thread of its own
+
+
+_state = _State()
 
 
 def image() -> Any | None:
     """The preview's image (bpy.types.Image), or None."""
-    return next((i for i in bpy.data.images if i.is_runtime_data and i.name.startswith(NAME)), None)
+    return next((i for i in bpy.data.images if shader.STANDS_IN in i), None)
 
 
 def hidden() -> bool:
     """Whether a file is being saved or a scene rendered."""
-    return bool(_hidden)
+    return bool(_state.hidden)
 
 
 def show(group: Any, pixels: NDArray[np.float32]) -> None:
     """Show a picture, (H, W, 4) float32 as ``preview`` of the protocol gives it, wherever the item is shown.
 
-    Image editors that show the item, or nothing, show it too.
+    Image editors that show the item, or nothing, turn to it when it is shown first.
     """
-    global _for
-    if _for != group.aigc.uuid:
+    first = _state.item != group.aigc.uuid
+    if first:
         remove()
-        _for = group.aigc.uuid
-        _editors.update(s.as_pointer() for s in _image_editors() if s.image in (None, shader.image_of(group)))
+        _state.item = group.aigc.uuid
     height, width, _ = pixels.shape
-    shown = image()
-    if shown is not None and tuple(shown.size) != (width, height):
-        _take_out(forget=False)
-        bpy.data.images.remove(shown)
-        shown = None
-    if shown is None:
-        shown = bpy.data.images.new(NAME, width, height, alpha=True, float_buffer=True)
-        shown.is_runtime_data = True
-        shown.alpha_mode = "CHANNEL_PACKED"
-        images.set_colour_space(shown, images.SCENE_LINEAR)
+    shown = image() or _new_image(width, height)
+    if tuple(shown.size) != (width, height):
+        shown.generated_width, shown.generated_height = width, height
+    shown.is_runtime_data = True  # undo may have forgotten it
     shown.pixels.foreach_set(pixels.reshape(-1))
     shown.update()
     shown.update_tag()
     _put_in(group, shown)
+    if first:
+        _turn(shader.image_of(group), shown, {e.as_pointer() for e in _image_editors()})
 
 
 def remove() -> None:
     """Put everything back as it was, and delete the image."""
-    global _for
     _take_out()
-    _for = None
-    _editors.clear()
-    shown = image()
-    if shown is not None:
+    _state.item = ""
+    while (shown := image()) is not None:
         bpy.data.images.remove(shown)
 
 
 def settle() -> None:
     """Put the preview back in place after a render, from Blender's own thread."""
-    if _rendered and not bpy.app.is_job_running("RENDER"):
+    if _state.rendered and not bpy.app.is_job_running("RENDER"):
         _return("render")
 
 
@@ -84,7 +85,8 @@ def redraw(category: str) -> None:
     shown = image()
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "IMAGE_EDITOR" and area.spaces.active.image == shown:
+            space = area.spaces.active
+            if space.type == "IMAGE_EDITOR" and space.image == shown:
                 area.tag_redraw()
             elif area.type == "VIEW_3D":
                 for region in area.regions:
@@ -93,59 +95,73 @@ def redraw(category: str) -> None:
 
 
 def _image_editors() -> list[Any]:
-    areas = (area for screen in bpy.data.screens for area in screen.areas if area.type == "IMAGE_EDITOR")
-    return [area.spaces.active for area in areas]
+    """The open editors that show images for their own sake, neither UVs nor what is painted on."""
+    spaces = (area.spaces.active for screen in bpy.data.screens for area in screen.areas)
+    return [space for space in spaces if space and space.type == "IMAGE_EDITOR" and space.mode == "VIEW"]
+
+
+def _new_image(width: int, height: int) -> Any:
+    made = bpy.data.images.new(NAME, width, height, alpha=True, float_buffer=True)
+    made[shader.STANDS_IN] = True
+    made.alpha_mode = "CHANNEL_PACKED"
+    images.set_colour_space(made, images.SCENE_LINEAR)
+    return made
 
 
 def _put_in(group: Any, shown: Any) -> None:
-    texture = shader.texture_of(group)
-    if texture is not None and texture.image != shown:
-        group[shader.OWN] = shader.image_of(group)
+    """Have an item show the preview, once it has frames of its own to be shown in place of."""
+    texture, own = shader.texture_of(group), shader.image_of(group)
+    if texture is not None and own is not None and texture.image != shown:
+        group[shader.OWN] = own
         texture.image = shown
-    for editor in _image_editors():
-        if editor.as_pointer() in _editors and editor.image in (None, shader.image_of(group)):
-            editor.image = shown
 
 
-def _take_out(*, editors: bool = True, forget: bool = True) -> None:
-    """Give every item its own image back; what a file, undo or a crash left behind as well."""
-    own = None
+def _take_out() -> None:
+    """Give all items, and image editors, their own images back; what undo or a crash has left behind as well."""
+    shown, own = image(), None
     for group in item.shown():
         if shader.OWN not in group:
             continue
         own = group[shader.OWN]
         texture = shader.texture_of(group)
-        if texture is not None and (texture.image is None or texture.image.is_runtime_data):
+        if texture is not None and (texture.image is None or shader.STANDS_IN in texture.image):
             texture.image = own
         del group[shader.OWN]
-    shown = image()
-    if not editors or shown is None:
-        return
+    if (
+        shown is not None and "render" not in _state.hidden
+    ):  # a render has a thread of its own, and windows are not for that
+        _turn(shown, own, {e.as_pointer() for e in _image_editors()})
+
+
+def _turn(before: Any, after: Any, editors: set[int]) -> None:
+    """Turn image editors that show an image, or nothing, to another one."""
     for editor in _image_editors():
-        if editor.image == shown:
-            _editors.add(editor.as_pointer())
-            editor.image = own
-        elif forget:
-            _editors.discard(editor.as_pointer())
+        if editor.as_pointer() in editors and editor.image in ((before, None) if _state.item and after else (before,)):
+            editor.image = after
 
 
-def _leave(why: str, *, editors: bool) -> None:
-    _hidden.add(why)
-    _take_out(editors=editors, forget=False)
+def _leave(why: str) -> None:
+    shown = image()
+    if why == "save" and not _state.hidden:
+        _state.editors.clear()
+        _state.editors.update(e.as_pointer() for e in _image_editors() if e.image == shown)
+    _state.hidden.add(why)
+    _take_out()
 
 
 def _return(why: str) -> None:
-    global _rendered
-    _hidden.discard(why)
-    _rendered = _rendered and why != "render"
-    group, shown = item.find(_for) if _for else None, image()
-    if not _hidden and group is not None and shown is not None:
+    _state.hidden.discard(why)
+    _state.rendered = _state.rendered and why != "render"
+    group, shown = item.find(_state.item) if _state.item else None, image()
+    if not _state.hidden and group is not None and shown is not None:
         _put_in(group, shown)
+        if why == "save":
+            _turn(shader.image_of(group), shown, _state.editors)
 
 
 @persistent
 def _before_save(*_: Any) -> None:
-    _leave("save", editors=True)
+    _leave("save")
 
 
 @persistent
@@ -155,38 +171,34 @@ def _after_save(*_: Any) -> None:
 
 @persistent
 def _before_render(*_: Any) -> None:
-    _leave("render", editors=False)  # maybe in a thread of the render: windows are not its business
+    _leave("render")
 
 
 @persistent
 def _after_render(*_: Any) -> None:
-    global _rendered
-    _rendered = True
+    _state.rendered = True
 
 
 @persistent
 def _after_undo(*_: Any) -> None:
     shown = image()
-    group = item.find(_for) if _for else None
+    group = item.find(_state.item) if _state.item else None
     if shown is None or group is None:
-        _take_out()
+        remove()
     else:
         _put_in(group, shown)
 
 
 @persistent
 def _after_load(*_: Any) -> None:
-    global _for
-    _for = None
-    _editors.clear()
-    _hidden.clear()
-    _take_out()
+    _state.hidden.clear()
+    remove()
 
 
 @persistent
 def _after_import(*_: Any) -> None:
-    if _for is None:
-        _take_out()
+    """Of a library that was written in mid-preview; one that is on here is put in place anew with its next picture."""
+    remove()
 
 
 _HANDLERS = (

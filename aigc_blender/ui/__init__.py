@@ -24,6 +24,7 @@ from . import (
     place,
     preferences,
     presets,
+    preview,
     progress,
     properties,
     runtime,
@@ -45,6 +46,7 @@ CLASSES = (
     *asset.CLASSES,
     *panel.CLASSES,
     *describe.CLASSES,
+    *preview.CLASSES,
     *motion.CLASSES,
     *image_menu.CLASSES,
     *source.CLASSES,
@@ -71,6 +73,7 @@ def register() -> None:
     for module in WATCHING:
         module.register()
     presets.refresh()
+    preview.register()
     catalog.refresh(preferences.machine(bpy.context).folders)
     _command = bpy.utils.register_cli_command("aigc", command.run)
     runtime.register()
@@ -80,6 +83,7 @@ def register() -> None:
 def unregister() -> None:
     """Take everything out again; ends the worker and waits for its end."""
     atexit.unregister(unregister)
+    preview.unregister()
     runtime.unregister()
     generate.unwatch()
     jobs.stop()

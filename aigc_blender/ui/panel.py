@@ -9,7 +9,7 @@ from bpy.app.translations import pgettext_iface as iface
 
 from ..card import UNKNOWN_RIGHTS
 from ..scene import images, item, jobs, shader
-from . import advice, catalog, item_list, progress, runtime
+from . import advice, catalog, item_list, preview, progress, runtime
 from .items import active_item
 from .place import draw_place, draw_placed
 
@@ -52,6 +52,7 @@ class AIGC_PT_main(_Panel):
         if entry is not None:
             _draw_controls(body, group, entry)
         _draw_frames(body, context, group, entry)
+        preview.draw(body, context)
         if entry is not None:
             advice.draw_cost(body, context, group, entry)
         _draw_generate(body, group)
