@@ -27,7 +27,10 @@ class _State:
 
     item: str = ""  # UUID of the one that it stands in for
     hidden: set[str] = field(default_factory=set)  # why it is out of place for the moment
-    editors: set[int] = field(default_factory=set)  # the image editors that showed it before a save
+    editors: dict[int, bool] = field(
+        default_factory=dict
+    )  # image editors that turned to it, and if from the item's own
+    away: set[int] = field(default_factory=set)  # those of them that are to turn back to it after a save
     rendered: bool = False  # a render has ended, which is told in a thread of its own
 
 
@@ -63,7 +66,11 @@ def show(group: Any, pixels: NDArray[np.float32]) -> None:
     shown.update_tag()
     _put_in(group, shown)
     if first:
-        _turn(shader.image_of(group), shown, {e.as_pointer() for e in _image_editors()})
+        own = shader.image_of(group)
+        chosen = [e for e in _image_editors() if e.image in (None, own)]
+        _state.editors = {e.as_pointer(): e.image is not None for e in chosen}
+        for editor in chosen:
+            editor.image = shown
 
 
 def remove() -> None:
@@ -130,21 +137,14 @@ def _take_out() -> None:
     if (
         shown is not None and "render" not in _state.hidden
     ):  # a render has a thread of its own, and windows are not for that
-        _turn(shown, own, {e.as_pointer() for e in _image_editors()})
-
-
-def _turn(before: Any, after: Any, editors: set[int]) -> None:
-    """Turn image editors that show an image, or nothing, to another one."""
-    for editor in _image_editors():
-        if editor.as_pointer() in editors and editor.image in ((before, None) if _state.item and after else (before,)):
-            editor.image = after
+        for editor in [e for e in _image_editors() if e.image == shown]:
+            editor.image = own if _state.editors.get(editor.as_pointer()) else None
 
 
 def _leave(why: str) -> None:
     shown = image()
-    if why == "save" and not _state.hidden:
-        _state.editors.clear()
-        _state.editors.update(e.as_pointer() for e in _image_editors() if e.image == shown)
+    if shown is not None and why == "save":
+        _state.away = {e.as_pointer() for e in _image_editors() if e.image == shown}
     _state.hidden.add(why)
     _take_out()
 
@@ -156,7 +156,8 @@ def _return(why: str) -> None:
     if not _state.hidden and group is not None and shown is not None:
         _put_in(group, shown)
         if why == "save":
-            _turn(shader.image_of(group), shown, _state.editors)
+            for editor in [e for e in _image_editors() if e.as_pointer() in _state.away]:
+                editor.image = shown
 
 
 @persistent

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -125,7 +126,9 @@ def names_in(path: Path) -> list[str]:
     """The images in a .blend."""
     import bpy
 
-    with bpy.data.libraries.load(str(path)) as (there, _):
+    copy = path.with_suffix(".copy.blend")  # Blender does not look into the file that is open
+    shutil.copy(path, copy)
+    with bpy.data.libraries.load(str(copy)) as (there, _):
         return list(there.images)
 
 
@@ -194,7 +197,7 @@ def test_a_file_saved_in_mid_scrub_has_nothing_of_it(tmp_path: Path) -> None:
     assert texture(group).source == "SEQUENCE"
     assert shader.OWN not in group
     assert {i.name for i in bpy.data.images} == {"Another", name}
-    assert {e.image.name for e in image_editors() if e.image} <= {"Another", name}
+    assert {e.image.name for e in image_editors() if e.image} == {"Another"}
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     with bpy.data.libraries.load(str(tmp_path / "asset.blend")) as (there, wanted):
