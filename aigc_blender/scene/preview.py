@@ -22,7 +22,7 @@ from ..card import Style
 from ..errors import AigcError, ModelError, RecipeError, WorkerError
 from ..worker.buffer import Pixels, PreviewBuffer
 from ..worker.client import Inbox
-from . import item, jobs, stand_in
+from . import images, item, jobs, shader, stand_in
 from .inputs import Inputs
 from .warm import Machine, error_of
 
@@ -41,7 +41,7 @@ class _Session:
     asked: dict[int, str] = field(default_factory=dict)  # the item's UUID by request, until it is answered
     wanted: str = ""  # what was asked for last
     shown: Pixels | None = None
-    status: tuple[str, str] = ("WAITING", "Preview is starting")
+    status: tuple[str, str] = ("WAITING", "")
 
 
 @dataclass
@@ -92,7 +92,7 @@ def busy() -> bool:
 
 
 def status() -> tuple[str, str]:
-    """State and one line about it: OFF, WAITING, LIVE, DRAFT or ERROR."""
+    """OFF, WAITING, LIVE, DRAFT (details differ from what Generate draws) or ERROR, and of an error what it says."""
     if _state.session is not None:
         return _state.session.status
     return ("ERROR", str(_state.ended)) if _state.ended is not None else ("OFF", "")
@@ -108,18 +108,23 @@ def pump(scene: Any) -> bool:
     if _state.session is None:
         return False
     stand_in.settle()
-    if stand_in.hidden() or bpy.app.is_job_running("RENDER"):
+    if stand_in.hidden():
         return False
     before = _state.session.status
     try:
         changed = _take(_state.session)
         _ask(_state.session, scene)
-    except AigcError as error:  # there is no worker, or it is at fault
-        if not jobs.running():
-            jobs.worker.stop()
-        stop(error)
+    except AigcError as error:
+        _fail(error)
         return True
     return changed or _state.session.status != before
+
+
+def _fail(error: AigcError) -> None:
+    """There is no worker, or it is at fault: end, and begin again with the next click only."""
+    if not jobs.running():
+        jobs.worker.stop()
+    stop(error)
 
 
 def _ask(session: _Session, scene: Any) -> None:
@@ -136,7 +141,9 @@ def _ask(session: _Session, scene: Any) -> None:
     except RecipeError as error:
         session.status = "ERROR", str(error)
         return
-    fields = {"recipe": recipe, "frame": frame, "straight": item.file_format(group, style) != "exr"}
+    own = shader.image_of(group)
+    fmt = own[images.FORMAT] if own is not None and images.FORMAT in own else item.file_format(group, style)
+    fields = {"recipe": recipe, "frame": frame, "straight": fmt != "exr"}  # as the item's shader wants it
     wanted = group.aigc.uuid + json.dumps(fields)
     if wanted == session.wanted:
         return
@@ -180,14 +187,20 @@ def _take(session: _Session) -> bool:
         return False
     stand_in.show(group, pixels)
     session.shown = pixels
-    session.status = ("LIVE", "Live preview") if message["exact"] else ("DRAFT", "Preview: details will differ")
+    session.status = ("LIVE" if message["exact"] else "DRAFT"), ""
     return True
 
 
 @persistent
 def _frame_changed(scene: Any, _depsgraph: Any = None) -> None:
-    if _state.session is not None and not stand_in.hidden() and scene == bpy.context.scene:
-        pump(scene)
+    """Ask at once; the timer takes the picture when it comes."""
+    session = _state.session
+    if session is None or stand_in.playblast() or stand_in.hidden() or scene != bpy.context.scene:
+        return
+    try:
+        _ask(session, scene)
+    except AigcError as error:
+        _fail(error)
 
 
 @persistent

@@ -85,6 +85,17 @@ def settle() -> None:
     """Put the preview back in place after a render, from Blender's own thread."""
     if _state.rendered and not bpy.app.is_job_running("RENDER"):
         _return("render")
+    if "playblast" in _state.hidden and not playblast():
+        _return("playblast")
+
+
+def playblast() -> bool:
+    """Whether viewports are being rendered to files, which no handler tells of; takes the preview out then."""
+    windows = bpy.context.window_manager.windows
+    running = any(operator.bl_idname == "RENDER_OT_opengl" for w in windows for operator in w.modal_operators)
+    if running and "playblast" not in _state.hidden:
+        _leave("playblast")
+    return running
 
 
 def redraw(category: str) -> None:

@@ -303,4 +303,9 @@ GERMAN: dict[str, str] = {
     "Set style and sliders by the words of the text; words such as taller go on from where a slider stands": "Stil und Regler nach den Wörtern des Textes einstellen; Wörter wie taller gehen vom Stand eines Reglers aus",
     "Shade": "Helligkeit",
     **{name: name for name in _SAME.split()},
+    # Live preview
+    "Live Preview": "Live-Vorschau",
+    "Show the element at the current frame while you scrub, play and drag sliders; small, and never saved or rendered": "Zeigt das Element am aktuellen Bild beim Scrubben, Abspielen und Ziehen von Reglern; klein, und nie gespeichert oder gerendert",
+    "Preview is starting": "Vorschau startet",
+    "Too large to preview in detail": "Zu groß für eine genaue Vorschau",
 }

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The live preview's switch, its picture in the sidebar, and the timer that looks after it."""
 
+import textwrap
 from typing import Any
 
 import bpy
 import bpy.utils.previews
 import numpy as np
+from bpy.app.translations import pgettext_iface as iface
 
 from ..errors import AigcError
 from ..scene import item, preview, stand_in
@@ -15,7 +17,8 @@ from .items import ItemOperator, active_item
 
 BUSY_SECONDS, POLL_SECONDS = 0.01, 0.05  # between two looks while a picture is under way, and else
 CATEGORY = "Elements"
-ICONS = {"WAITING": "TIME", "LIVE": "HIDE_OFF", "DRAFT": "INFO", "ERROR": "ERROR"}
+ICONS = {"WAITING": "TIME", "DRAFT": "INFO", "ERROR": "ERROR"}
+LINE = 34  # characters that fit the sidebar
 SCALE = 8.0  # of the picture in the sidebar, in rows of buttons
 _icons: Any = None
 
@@ -67,8 +70,11 @@ def draw(layout: Any, context: Any) -> None:
     state, text = preview.status()
     if on and _icons is not None and "picture" in _icons and active_item(context) is not None:
         layout.template_icon(_icons["picture"].icon_id, scale=SCALE)
-    if state in ICONS and state != "LIVE":
-        layout.label(text=text, icon=ICONS[state])
+    words = {"WAITING": iface("Preview is starting"), "DRAFT": iface("Too large to preview in detail"), "ERROR": text}
+    icon = ICONS.get(state, "NONE")
+    for line in textwrap.wrap(words.get(state, ""), LINE):
+        layout.label(text=line, icon=icon, translate=False)
+        icon = "BLANK1"
 
 
 def _tick() -> float | None:
