@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Elements as assets: marked here, or described when the file is saved if Blender's own command marked them."""
 
+import contextlib
 from typing import Any
 
 import bpy
@@ -52,7 +53,8 @@ def register() -> None:
 
 def unregister() -> None:
     """Look no longer."""
-    bpy.app.handlers.save_pre.remove(_describe_all)
+    with contextlib.suppress(ValueError):  # reading factory settings took it out
+        bpy.app.handlers.save_pre.remove(_describe_all)
 
 
 CLASSES = (AIGC_OT_mark_asset,)

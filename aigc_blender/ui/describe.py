@@ -5,6 +5,7 @@ import textwrap
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface
 from bpy.props import StringProperty
 
 from ..describe import Described, describe
@@ -70,15 +71,19 @@ def _set_from_text(group: Any, _context: Any) -> None:
     told = _told(found)
     for name, value in found.values.items():
         if f'["{name}"]' in animated:
-            told.append(f"{UNREAD} {catalog.title(name)} is animated: its keyframes stay")
+            told.append(_kept(catalog.title(name)))
         else:
             group[name] = value
     if found.speed is not None and SPEED in animated:
-        told.append(f"{UNREAD} Speed is animated: its keyframes stay")
+        told.append(_kept("Speed"))
     elif found.speed is not None:
         group.aigc.speed = found.speed
     group.aigc_told = "\n".join(told)
     group.update_tag()
+
+
+def _kept(name: str) -> str:
+    return f"{UNREAD} " + iface("{name} is animated: its keyframes stay").format(name=iface(name))
 
 
 def _told(found: Described) -> list[str]:
@@ -87,9 +92,10 @@ def _told(found: Described) -> list[str]:
     for effect in found.effects:
         words = f"{effect.words} ({effect.guess}?)" if effect.guess else effect.words
         told.append(f"{GUESSED if effect.guess else DONE} {words} \N{RIGHTWARDS ARROW} {catalog.title(effect.what)}")
-    told += [f"{UNREAD} {u.words}: {u.why or 'not understood'}" for u in found.unread]
+    told += [f"{UNREAD} {u.words}: {u.why or iface('not understood')}" for u in found.unread]
     if found.style is None:
-        told.append(f"{UNREAD} No style is named: {', '.join(e.style.name for e in catalog.entries)}")
+        names = ", ".join(e.style.name for e in catalog.entries)
+        told.append(f"{UNREAD} " + iface("No style is named: {names}").format(names=names))
     return told
 
 

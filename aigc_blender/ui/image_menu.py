@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface
 from bpy.props import BoolProperty, StringProperty
 
 from ..errors import AigcError
 from ..scene import collect, images, item, jobs, recall
-from . import generate, preferences
+from . import generate, preferences, progress
 from .items import active_item
 
 POLL_SECONDS = 0.2
@@ -207,7 +208,8 @@ class AIGC_PT_image(bpy.types.Panel):
         layout, image = self.layout, image_of(context)
         assert image is not None, "see poll"
         frames = images.frames_of(image)
-        layout.label(text=f"Frames {frames.start} to {frames.stop - 1}", icon="RENDER_ANIMATION")
+        text = iface("Frames {first} to {last}").format(first=frames.start, last=frames.stop - 1)
+        layout.label(text=text, icon="RENDER_ANIMATION", translate=False)
         _draw_operators(layout.column(), image)
         group = active_item(context)
         if group is not None and recall.item_of(image) == group:
@@ -218,7 +220,7 @@ class AIGC_PT_image(bpy.types.Panel):
             layout.operator("aigc.generate", icon="RENDER_ANIMATION")
         job = jobs.latest(jobs.image_key(image))
         if job is not None and job.state == "running":
-            layout.progress(factor=job.done / len(job.frames), text=f"{job.done:.0f} of {len(job.frames)} frames")
+            layout.progress(factor=job.done / len(job.frames), text=progress.words(job), translate=False)
         elif job is not None and job.error is not None:
             layout.label(text=str(job.error), icon="ERROR")
         if image.session_uid in _said:

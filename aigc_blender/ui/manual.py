@@ -6,6 +6,7 @@ from pathlib import Path
 import bpy
 
 PAGE = Path(__file__).parents[1] / "manual.html"
+MOTION = ("speed", "pan_", "seed_b", "use_seed_b", "style_b", "shutter", "start")
 # Blender's identifiers in lower case, most particular first, and the section that explains them.
 SECTIONS = (
     ("bpy.ops.aigc.preset_*", "presets"),
@@ -13,6 +14,12 @@ SECTIONS = (
     ("bpy.ops.aigc.mark_asset*", "assets"),
     ("bpy.ops.aigc.place*", "placements"),
     ("bpy.ops.aigc.unplace*", "placements"),
+    ("bpy.ops.aigc.describe*", "describe"),
+    ("bpy.ops.aigc.runtime_*", "runtime"),
+    ("bpy.ops.aigc.edit_recipe*", "images"),
+    ("bpy.ops.aigc.regenerate*", "images"),
+    ("bpy.ops.aigc.collect*", "images"),
+    ("bpy.ops.aigc.open_folder*", "images"),
     ("bpy.ops.aigc.folder_*", "models"),
     ("bpy.ops.aigc.refresh*", "models"),
     ("bpy.ops.aigc.*", "generate"),
@@ -20,8 +27,12 @@ SECTIONS = (
     ("bpy.types.aigc_pg_item.tile_*", "tiling"),
     ("bpy.types.aigc_pg_item.format*", "format"),
     ("bpy.types.aigc_pg_item.use_loop*", "loops"),
+    ("bpy.types.aigc_pg_item.card_*", "placements"),
+    *((f"bpy.types.aigc_pg_item.{name}*", "motion") for name in MOTION),
+    ("bpy.types.nodetree.aigc_text*", "describe"),
     ("bpy.types.aigc_pg_item.*", "settings"),
-    ("bpy.types.aigc_ap_preferences.*", "models"),
+    ("bpy.types.aigc_ap_preferences.device*", "models"),
+    ("bpy.types.aigc_ap_preferences.*", "runtime"),
 )
 
 

@@ -4,6 +4,7 @@
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface
 
 from ..scene import placements
 
@@ -77,8 +78,9 @@ def draw_placed(layout: Any, group: Any) -> None:
 def summary(chosen: list[placements.Kind]) -> str:
     """Kinds of placement in few words."""
     if not chosen:
-        return "Nowhere"
-    return ", ".join(kind.label for kind in chosen) if len(chosen) <= NAMED else f"{len(chosen)} Places"
+        return iface("Nowhere")
+    many = iface("{count} Places").format(count=len(chosen))
+    return ", ".join(iface(kind.label) for kind in chosen) if len(chosen) <= NAMED else many
 
 
 CLASSES = (AIGC_PT_places, AIGC_MT_place)

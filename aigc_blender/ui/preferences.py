@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface
 from bpy.props import CollectionProperty, EnumProperty, IntProperty, StringProperty
 
 from ..scene.warm import Machine
@@ -112,7 +113,8 @@ class AIGC_AP_preferences(bpy.types.AddonPreferences):
             row.operator("aigc.folder_remove", text="", icon="X").index = index
         column.operator("aigc.folder_add", text="Add Folder", icon="ADD")
         models = {entry.model.path for entry in catalog.entries}
-        layout.label(text=f"{len(catalog.entries)} styles in {len(models)} models", icon="CHECKMARK")
+        text = iface("{styles} styles in {models} models").format(styles=len(catalog.entries), models=len(models))
+        layout.label(text=text, icon="CHECKMARK", translate=False)
         for fault in catalog.faults:
             layout.label(text=str(fault), icon="ERROR")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface
 from bpy.props import BoolProperty
 
 from ..errors import AigcError, RuntimeMissingError
@@ -299,7 +300,8 @@ def _draw_ready(box: Any) -> None:
     if _found.devices is None:
         box.label(text="Devices: not checked", icon="BLANK1")
     else:
-        box.label(text=f"Devices: {', '.join(_found.devices)}", icon="BLANK1")
+        text = iface("Devices: {names}").format(names=", ".join(_found.devices))
+        box.label(text=text, icon="BLANK1", translate=False)
     row = box.row(align=True)
     if environment is not None and not environment.current:
         row.operator("aigc.runtime_install", text="Update Runtime", icon="IMPORT")
@@ -330,7 +332,8 @@ def _draw_install(box: Any, *, again: bool) -> None:
     row.operator("aigc.runtime_check", text="Check", icon="VIEWZOOM")
     if again:
         row.operator("aigc.runtime_remove", icon="TRASH")
-    box.label(text=f"Downloads 0.2 GB for a CPU, about 3 GB for a graphics card, to {user_folder()}", icon="INFO")
+    text = iface("Downloads 0.2 GB for a CPU, about 3 GB for a graphics card, to {folder}")
+    box.label(text=text.format(folder=user_folder()), icon="INFO", translate=False)
     if not bpy.app.online_access:
         box.label(text=OFFLINE, icon="INTERNET_OFFLINE")
 

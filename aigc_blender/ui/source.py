@@ -4,6 +4,7 @@
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt
 from bpy.props import BoolProperty
 
 from ..errors import AigcError
@@ -33,7 +34,8 @@ class AIGC_OT_generate_missing(bpy.types.Operator):
             return {"CANCELLED"}
         if queued and not bpy.app.background:
             generate.watch()
-        self.report({"INFO"}, f"{len(queued)} sequences lacked frames" if queued else "No frames are missing")
+        lacked = rpt("{count} sequences lacked frames").format(count=len(queued))
+        self.report({"INFO"}, lacked if queued else rpt("No frames are missing"))
         return {"FINISHED"}
 
 

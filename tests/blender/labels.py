@@ -74,8 +74,20 @@ def _of_source(path: Path) -> Iterator[str]:
             continue
         if isinstance(node.func, ast.Name) and node.func.id in CALLS:
             yield from (str(a.value) for a in node.args if isinstance(a, ast.Constant))
+        elif isinstance(node.func, ast.Name) and node.func.id.endswith("Property"):
+            yield from _of_registered(node)
         elif any(k.arg == "translate" for k in node.keywords):
             continue
         elif isinstance(node.func, ast.Attribute):
             values = [k.value for k in node.keywords if k.arg in LAYOUT]
             yield from (v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str))
+
+
+def _of_registered(call: ast.Call) -> Iterator[str]:
+    """Name and description of a property, wherever it is added; hidden ones are never read."""
+    keywords = {k.arg: k.value for k in call.keywords}
+    if "HIDDEN" in ast.unparse(keywords.get("options", ast.Constant(""))):
+        return
+    for value in (keywords.get("name"), keywords.get("description")):
+        if isinstance(value, ast.Constant):
+            yield str(value.value)

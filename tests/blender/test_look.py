@@ -325,6 +325,8 @@ def test_every_text_has_its_german_and_its_page(tmp_path: Path) -> None:  # noqa
         ("bpy.ops.aigc.preset_save", "presets"),
         ("bpy.types.AIGC_PG_item.use_loop", "loops"),
         ("bpy.types.AIGC_PG_item.width", "settings"),
+        ("bpy.types.AIGC_PG_item.style", "settings"),
+        ("bpy.types.AIGC_PG_item.style_blend", "motion"),
     ):
         assert lookup(name) == f"{manual.PAGE.as_uri()}#{section}"
 
