@@ -256,13 +256,17 @@ def test_the_newest_frame_is_shown_and_never_kept(tmp_path: Path) -> None:
     assert np.std(preview.image_pixels_float[:]) > 0.05
     assert "template_icon" in {name for name, _ in drawn()}
     assert not bpy.data.images
+    heard = [job.done] if job.eta_s is not None else []
     while job.state == "running":
         progress.observe(job, "cpu")
+        heard += [job.done] if job.eta_s is not None else []
         time.sleep(0.01)
         jobs.pump()
     progress.observe(job, "cpu")
     assert job.state == "done"
     assert progress.picture_of(job) is None
+    measured = bool(heard) and job.done - heard[0] >= 1  # a quick one tells nothing of the pace
+    assert (progress.pace("cpu") is not None) == measured
     machine = preferences.machine(bpy.context)
     assert progress.pace(machine.device) is None  # measured for another device only
     # The picture is the frame: scaled, the right way up, dark where it is transparent.
