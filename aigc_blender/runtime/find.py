@@ -24,13 +24,14 @@ IMPORT_SECONDS = 300.0  # a first import of torch from a slow disk takes minutes
 
 # Reads what is installed without importing it: done in a blink, where torch takes seconds.
 _LOOK = """
-import importlib.metadata, json, sys
+import importlib.metadata, importlib.util, json, sys
 versions = {}
 for name in sys.argv[1:]:
     try:
         versions[name] = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        pass
+        if importlib.util.find_spec(name):  # Linux distributions leave the metadata of some out
+            versions[name] = "unknown"
 print(json.dumps({"python": list(sys.version_info[:3]), "versions": versions}))
 """
 

@@ -4,6 +4,7 @@
 import os
 import subprocess
 import sys
+import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -65,6 +66,20 @@ def test_a_named_interpreter_is_never_passed_over(
     monkeypatch.setenv("AIGC_PYTHON", str(broken))
     with pytest.raises(RuntimeMissingError):
         find_runtime()
+
+
+def test_packages_without_metadata_are_found(tmp_path: Path) -> None:
+    """Linux distributions ship some so."""
+    venv.create(tmp_path, symlinks=True)
+    python = tmp_path / "bin" / "python"
+    (site,) = tmp_path.glob("lib/python*/site-packages")
+    for name in PACKAGES[1:]:
+        (site / f"{name}.py").touch()
+    with pytest.raises(RuntimeMissingError, match="has no torch;"):
+        look_at(python)
+    (site / "torch").mkdir()
+    (site / "torch" / "__init__.py").touch()
+    assert {name: look_at(python).versions[name] for name in PACKAGES} == dict.fromkeys(PACKAGES, "unknown")
 
 
 def test_paths_that_cannot_be_run(tmp_path: Path) -> None:
