@@ -24,8 +24,11 @@ COLUMNS = (0.5, 0.83, 0.25)  # of a region's width, at which buttons are looked 
 LOOK = 0.1  # seconds in which Blender sees what lies under the mouse
 SETTLE = 0.25  # seconds in which Blender takes in a move of the mouse and draws
 PHOTO_SECONDS = 20.0
+HEADER = 22  # pixels of a panel's header
+DRAG_MOVES = 6
 
 out = Path(os.environ["JOURNEY_OUT"])
+_mouse = [0, 0]  # where it was moved to last
 
 
 def window() -> Any:
@@ -45,17 +48,24 @@ def region(of: Any, kind: str) -> Any:
 
 def move(x: int, y: int) -> None:
     """Move the mouse to a pixel of the window, counted from its lower left."""
+    _mouse[:] = x, y
     window().event_simulate(type="MOUSEMOVE", value="NOTHING", x=x, y=y)
 
 
-def click(x: int, y: int, button: str = "LEFTMOUSE") -> Steps:
+def click(x: int, y: int) -> Steps:
     """Move there and click."""
-    for dx in (0, 1):  # a button wakes when the mouse moves over it
-        move(x + dx, y)
-        yield SETTLE
-    for value in ("PRESS", "RELEASE"):
-        window().event_simulate(type=button, value=value, x=x + 1, y=y)
+    yield from press_down(x, y)
+    window().event_simulate(type="LEFTMOUSE", value="RELEASE", x=x, y=y)
     yield SETTLE
+
+
+def press_down(x: int, y: int) -> Steps:
+    """Move there and press the mouse's button."""
+    for at in (x - 1, x):  # a button wakes when the mouse moves over it
+        move(at, y)
+        yield SETTLE
+    window().event_simulate(type="LEFTMOUSE", value="PRESS", x=x, y=y)
+    yield LOOK
 
 
 def key(name: str, where: Any, **modifiers: bool) -> Steps:
@@ -106,6 +116,48 @@ def press(text: str, of: Any, kind: str = "UI") -> Steps:
     x, y = yield from find(text, of, kind)
     yield from click(x, y)
     return y
+
+
+def drag(x: int, y: int, by: int) -> Steps:
+    """Press the mouse there, move it sideways by so many pixels, and let go."""
+    yield from press_down(x, y)
+    for share in range(1, DRAG_MOVES + 1):
+        move(x + by * share // DRAG_MOVES, y)
+        yield LOOK
+    window().event_simulate(type="LEFTMOUSE", value="RELEASE", x=x + by, y=y)
+    yield SETTLE
+
+
+def write(text: str) -> Steps:
+    """Type a text of small letters, spaces and commas into the field that is being edited, and Enter."""
+    names = {" ": "SPACE", ",": "COMMA"}
+    for letter in text:
+        for value in ("PRESS", "RELEASE"):
+            sent = {"unicode": letter} if value == "PRESS" else {}
+            window().event_simulate(
+                type=names.get(letter, letter.upper()), value=value, x=_mouse[0], y=_mouse[1], **sent
+            )
+        yield LOOK / 2
+    for value in ("PRESS", "RELEASE"):
+        window().event_simulate(type="RET", value=value, x=_mouse[0], y=_mouse[1])
+    yield SETTLE
+
+
+def open_panel(text: str, of: Any, below: int) -> Steps:
+    """Open the next closed panel below a height: click where its header may be until it has a button of ``text``; gives the place of that."""
+    x = region(of, "UI").x + region(of, "UI").width // 3
+    for y in range(below - HEADER, below - 5 * HEADER, -HEADER // 2):
+        for dx in (0, 1):
+            move(x + dx, y)
+        yield LOOK
+        if under_mouse(of, region(of, "UI")):
+            continue
+        yield from click(x, y)
+        try:
+            return (yield from find(text, of, about=y - HEADER))
+        except AssertionError:
+            continue
+    raise AssertionError(f"no panel with {text} opens")
 
 
 def until(what: str, so: Any, seconds: float) -> Steps:

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The journey itself, run inside Blender by journey.py: install, choose, Generate, wait, play, cancel, undo, again."""
+"""The journey itself, run inside Blender by journey.py.
+
+Install, choose, Generate, wait, play, cancel, undo, generate again, save and open; then words, presets, the live preview
+with renders and saves in the middle of it, the Image Editor, and a second window.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
@@ -76,9 +81,12 @@ def open_sidebar() -> hands.Steps:
 
 def choose() -> hands.Steps:
     """Add a fire."""
+    bpy.data.objects.remove(bpy.data.objects["Cube"])
     bpy.ops.aigc.add(style="fire")
-    bpy.ops.ed.undo_push(message="Add Element")
+    item().aigc.card_height = 3.0
     bpy.context.scene.frame_end = 48
+    bpy.ops.ed.undo_push(message="Add Element")
+    yield from hands.key("NUMPAD_0", hands.area("VIEW_3D"))  # through the camera, to which the card turns
     yield 1.0
     yield from hands.photo("2-chosen")
 
@@ -155,7 +163,166 @@ def regenerate() -> hands.Steps:
     yield from hands.photo("10-opened-again")
 
 
-STEPS = (install, open_sidebar, choose, generate, play, cancel, undo, regenerate)
+def describe() -> hands.Steps:
+    """Another element, in words."""
+    view = hands.area("VIEW_3D")
+    view.spaces.active.shading.type = "SOLID"  # quick to draw, so that the mouse is quick to see
+    bpy.ops.aigc.add(style="smoke")
+    _, y = yield from hands.find("aigc.generate", view)
+    x, y = yield from hands.open_panel("aigc_text", view, below=y)
+    yield from hands.click(x, y)
+    yield from hands.write("tall slow blue fire, dense")
+    yield 0.5
+    assert item().aigc.style_name == "fire", f"the style is {item().aigc.style_name}"
+    assert item()["height"] > 0.8 < item()["temperature"], dict(item())
+    assert item().aigc.speed < 1
+    yield from hands.photo("11-described")
+
+
+def preset() -> hands.Steps:
+    """The menu of presets; one of them turns the element into what it says."""
+    view = hands.area("VIEW_3D")
+    yield from hands.find("aigc.generate", view)
+    with bpy.context.temp_override(window=hands.window(), area=view, region=hands.region(view, "UI")):
+        bpy.ops.wm.call_menu(name="AIGC_MT_presets")
+    yield 1.0
+    yield from hands.photo("12-presets")
+    yield from hands.key("ESC", view)
+    package = Path(str(sys.modules[MODULE].__file__)).parent
+    bpy.ops.aigc.preset_use(filepath=str(package / "bundled_presets" / "wall-torch.json"))
+    assert item().aigc.style_name == "torch"
+
+
+def preview() -> hands.Steps:
+    """Switch the live preview on, drag a slider and play: what will be drawn shows, at the pace that there was without it."""
+    view, scene, pulse = hands.area("VIEW_3D"), bpy.context.scene, hands.Pulse()
+    scene.aigc_item = next(group for group in bpy.data.node_groups if group.name == "fire")
+    hands.area("PROPERTIES").type = "IMAGE_EDITOR"
+    yield 1.0
+    yield from hands.press("aigc.preview", view)
+    yield from hands.until("the preview", lambda: live().status()[0] == "LIVE", 60)
+    before = live().picture().copy()
+    x, y = yield from hands.find('["height"]', view)
+    yield from hands.drag(x, y, -60)
+    yield from hands.until("the new height", lambda: not (live().picture() == before).all(), 20)
+    assert item()["height"] < 0.5, item()["height"]
+    view.spaces.active.shading.type = "MATERIAL"
+    yield SHADERS / 4
+    yield from hands.photo("13-preview")
+    yield from hands.key("SPACE", view)
+    pulse.begin()
+    yield 4.0
+    yield from hands.photo("14-preview-playing")
+    pulses["playing with the preview"] = pulse.end()
+    yield from hands.key("SPACE", view)
+    view.spaces.active.shading.type = "SOLID"
+    assert live().running()
+
+
+def outputs() -> hands.Steps:
+    """A playblast, F12 and a save in the middle of a preview have nothing of it."""
+    view, scene = hands.area("VIEW_3D"), bpy.context.scene
+    bpy.context.preferences.view.render_display_type = "NONE"
+    scene.render.engine, scene.cycles.samples, scene.cycles.device = "CYCLES", 4, "CPU"
+    scene.render.resolution_percentage, scene.frame_end = 25, 3
+    shown = []
+    for folder in ("with", "without"):
+        yield from playblast(project / folder)
+        scene.frame_set(2)
+        yield from hands.key("F12", view)
+        yield from hands.until("the render's start", lambda: bpy.app.is_job_running("RENDER"), 20)
+        yield from hands.until("the render", lambda: not bpy.app.is_job_running("RENDER"), 300)
+        bpy.data.images["Render Result"].save_render(str(project / folder / "render.png"))
+        bpy.ops.wm.save_as_mainfile(filepath=str(project / folder / "saved.blend"), copy=True)
+        shown.append(sorted(names_in(project / folder / "saved.blend")))
+        if folder == "with":
+            assert live().running()
+            yield 1.0
+            yield from hands.photo("15-after-outputs")
+            yield from hands.press("aigc.preview", view)
+            assert not live().running()
+    assert shown[0] == shown[1], f"saved were {shown}"
+    files = sorted(path.name for path in (project / "with").glob("*.png"))
+    assert len(files) == 4, f"written were {files}"
+    for name in files:
+        difference = numbers(project / "with" / name) - numbers(project / "without" / name)
+        assert abs(difference).max() < 0.02, f"{name} differs by {abs(difference).max():.3f}"
+    scene.frame_end = 48
+
+
+def playblast(folder: Path) -> hands.Steps:
+    """View > Render Playblast."""
+    view = hands.area("VIEW_3D")
+    bpy.context.scene.render.filepath = f"{folder}/"
+    with bpy.context.temp_override(window=hands.window(), area=view, region=hands.region(view, "WINDOW")):
+        bpy.ops.render.opengl("INVOKE_DEFAULT", animation=True)
+    yield 1.0
+    operators = hands.window().modal_operators
+    yield from hands.until("the playblast", lambda: "RENDER_OT_opengl" not in {o.bl_idname for o in operators}, 300)
+
+
+def names_in(path: Path) -> list[str]:
+    """The images in a .blend."""
+    with bpy.data.libraries.load(str(path)) as (there, _):
+        return list(there.images)
+
+
+def numbers(path: Path) -> Any:
+    """A picture's numbers (float32 array)."""
+    picture = bpy.data.images.load(str(path))
+    pixels = np.empty(len(picture.pixels), np.float32)
+    picture.pixels.foreach_get(pixels)
+    bpy.data.images.remove(picture)
+    return pixels
+
+
+def in_image_editor() -> hands.Steps:
+    """What can be done with a generated image, in the Image Editor's sidebar."""
+    editor = hands.area("IMAGE_EDITOR")
+    editor.spaces.active.image, editor.spaces.active.show_region_ui = image(), True
+    yield 1.0
+    hands.region(editor, "UI").active_panel_category = "Elements"
+    editor.tag_redraw()
+    yield 1.0
+    yield from hands.photo("16-image-editor")
+
+
+def two_windows() -> hands.Steps:
+    """Generate while a second window is open, which is closed in the middle."""
+    item().aigc.seed += 1
+    bpy.ops.wm.window_new_main()
+    yield 2.0
+    assert len(bpy.context.window_manager.windows) == 2
+    yield from hands.press("aigc.generate", hands.area("VIEW_3D"))
+    yield from hands.until("the first frame", lambda: job().newest is not None, 120)
+    yield from hands.photo("17-two-windows")
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[1]):
+        bpy.ops.wm.window_close()
+    yield from ended("done")
+    yield from hands.photo("18-done")
+
+
+def live() -> Any:
+    """The module of the live preview (scene.preview)."""
+    return sys.modules[f"{MODULE}.scene.preview"]
+
+
+STEPS = (
+    install,
+    open_sidebar,
+    choose,
+    generate,
+    play,
+    cancel,
+    undo,
+    regenerate,
+    describe,
+    preset,
+    preview,
+    outputs,
+    in_image_editor,
+    two_windows,
+)
 
 
 def journey() -> hands.Steps:
