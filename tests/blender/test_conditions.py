@@ -14,9 +14,10 @@ import pytest
 
 from aigc_blender.sequence.metadata import read_metadata
 from tests.blender import kit
-from tests.blender.test_generate import add_fire, begin, is_running
+from tests.blender.test_generate import add_fire, begin, carry_on, is_running
 
 MANY = 96  # frames that are not all there when the first is
+LONG = 2000  # frames that no test waits for
 
 
 def shot(folder: Path, frames: int = MANY, name: str = "shot.blend", **settings: Any) -> Any:
@@ -120,6 +121,91 @@ def test_what_another_kind_of_device_began_is_left_and_made_anew(tmp_path: Path)
     assert job is not None
     assert job.folder == tmp_path / "aigc" / "fire" / "v002"
     assert len(frames_in(job.folder)) == MANY
+
+
+@kit.in_blender
+def test_after_a_killed_worker_the_next_generate_goes_on_where_it_was(tmp_path: Path) -> None:
+    import bpy
+
+    job = begin(shot(tmp_path), None)
+    os.kill(worker_pid(), signal.SIGKILL)
+    carry_on(lambda: job.state != "running")
+    assert job.state == "failed"
+    assert "generate again" in assert_one_sentence(job.error)
+    first = {name: (job.folder / name).stat().st_ino for name in frames_in(job.folder)}
+    assert 0 < len(first) < MANY
+    assert bpy.ops.aigc.generate() == {"FINISHED"}
+    assert {name: (job.folder / name).stat().st_ino for name in first} == first
+    assert len(frames_in(job.folder)) == MANY
+    assert_tidy(job.folder)
+
+
+@kit.in_blender
+def test_another_file_in_mid_generation_gets_nothing_and_can_generate(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import images, jobs
+
+    shot(tmp_path / "other", frames=2, name="other.blend")
+
+    def home() -> None:
+        bpy.ops.wm.read_homefile(use_factory_startup=True)
+        shot(tmp_path / "new", frames=2)
+
+    ways = {
+        "other": lambda: bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "other" / "other.blend")),
+        "new": home,
+        "shot": bpy.ops.wm.revert_mainfile,
+    }
+    for name, leave in ways.items():
+        job = begin(shot(tmp_path / "shot", frames=LONG), None)
+        leave()
+        carry_on(lambda job=job: job.state != "running")
+        assert (job.state, job.error) == ("cancelled", None)
+        assert not jobs.running()
+        assert not [image for image in bpy.data.images if images.RECIPE in image]
+        assert not [material for material in bpy.data.materials if material.users]
+        bpy.context.scene.frame_end = 2
+        assert bpy.ops.aigc.generate() == {"FINISHED"}
+        (image,) = [image for image in bpy.data.images if images.RECIPE in image]
+        assert all(images.file_of(image, n).is_relative_to(tmp_path / name) for n in (1, 2))
+        assert all(images.file_of(image, n).is_file() for n in (1, 2))
+
+
+@kit.in_blender
+def test_whatever_is_deleted_in_mid_generation_the_job_ends_and_the_next_works(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import jobs, shader
+
+    group = shot(tmp_path, frames=24)
+    plane = bpy.context.view_layer.objects.active
+    plane.data.materials.append(bpy.data.materials.new("Own"))
+
+    def everything() -> None:
+        for blocks in (bpy.data.objects, bpy.data.meshes, bpy.data.materials, bpy.data.images, bpy.data.node_groups):
+            bpy.data.batch_remove(list(blocks))
+
+    ways = {
+        "material": lambda: bpy.data.materials.remove(plane.active_material),
+        "image": lambda: bpy.data.images.remove(shader.require_image(group)),
+        "mesh": lambda: bpy.data.meshes.remove(plane.data),
+        "everything": everything,
+    }
+    for seed, (name, delete) in enumerate(ways.items()):
+        group.aigc.seed = seed
+        if name == "image":
+            assert bpy.ops.aigc.generate() == {"FINISHED"}
+            group.aigc.seed = 100
+        job = begin(group, None)
+        delete()
+        carry_on(lambda job=job: job.state != "running")
+        assert (job.state, job.error) == ("cancelled" if name == "everything" else "done", None), name
+        assert not jobs.running()
+        if name == "mesh":
+            plane = kit.add_plane()
+    group = shot(tmp_path, frames=2)
+    assert bpy.ops.aigc.generate() == {"FINISHED"}
 
 
 if sys.platform == "win32":
