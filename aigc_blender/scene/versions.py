@@ -13,6 +13,8 @@ from ..recipe import Recipe
 from ..sequence.names import frame_path, sidecar_path
 from ..sequence.sidecar import read_sidecar
 
+MAX_NAME = 63  # bytes of an item's name in files, whose own names may have 255; Blender 5 allows items that many
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # which is what Windows takes it for
 _VERSION = re.compile(r"v(\d{3,})")
 
 
@@ -32,7 +34,9 @@ def output_root() -> tuple[Path, str | None]:
 
 def file_name(name: str) -> str:
     """An item's name as the name of files and folders on any system."""
-    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "element"
+    safe = re.sub(r"[^\w.-]+", "_", name).strip("._")
+    short = safe.encode()[:MAX_NAME].decode(errors="ignore").rstrip("._") or "element"
+    return f"_{short}" if _DEVICE.fullmatch(short) else short
 
 
 def unfinished(root: Path, name: str, recipe: Recipe, frames: range, fmt: str, device: str) -> Path | None:

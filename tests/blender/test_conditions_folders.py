@@ -14,7 +14,7 @@ import pytest
 
 from tests.blender import kit
 from tests.blender.test_conditions import MANY, assert_one_sentence, assert_tidy, frames_in, shot
-from tests.blender.test_generate import begin, carry_on
+from tests.blender.test_generate import add_fire, begin, carry_on
 
 ROOM = 2**19  # bytes for a few frames
 
@@ -106,3 +106,94 @@ def test_two_blenders_that_generate_the_same_into_one_folder_both_end_well(tmp_p
     for version in (tmp_path / "aigc" / "fire").iterdir():  # of its own for one that came when the other had ended
         assert frames_in(version) == frames_in(tmp_path / "alone" / "png")
         assert_tidy(version)
+
+
+@kit.in_blender
+def test_names_in_any_script_and_of_any_length_make_files_that_blender_finds(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import images, jobs, shader
+
+    group = shot(tmp_path / "Ünïcode ファイル 100% #1", frames=2, name="Szene é 火.blend")
+    longest = "炎" * (85 if bpy.app.version >= (5, 0, 0) else 21)  # as many bytes as Blender keeps
+    for seed, name in enumerate(("feu 火 é", "Fire & 'Ice' / 100% #1", "..", "-rf *", "con", longest)):
+        group.name, group.aigc.seed = name, seed
+        assert bpy.ops.aigc.generate() == {"FINISHED"}
+        image = shader.require_image(group)
+        job = jobs.latest(group.aigc.uuid)
+        assert job is not None
+        assert len(frames_in(job.folder)) == 2
+        assert image.filepath.startswith("//aigc")
+        assert all(images.file_of(image, n) == job.folder / f"{job.stem}.{n:04d}.png" for n in job.frames)
+        assert all(images.file_of(image, n).is_file() for n in job.frames)
+        assert kit.pixels_of(images.file_of(image, 1)).shape == (128, 128, 4)  # Blender reads it
+        assert_tidy(job.folder)
+        assert job.stem != "con"  # which Windows takes for a device
+    assert group.name == longest
+
+
+@kit.in_blender
+def _cannot_write(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import jobs
+
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "disk" / "shot.blend"))
+    for folder in ("", str(tmp_path / "disk" / "fire")):
+        text = assert_one_sentence(kit.refusal(lambda folder=folder: bpy.ops.aigc.generate(folder=folder)))
+        assert str(tmp_path / "disk") in text
+        assert "Read-only" in text
+        assert not jobs.running()
+    assert bpy.ops.aigc.generate(folder=str(tmp_path / "elsewhere")) == {"FINISHED"}
+    assert len(frames_in(tmp_path / "elsewhere")) == 2
+
+
+@kit.in_blender
+def _saves_a_shot(tmp_path: Path) -> None:
+    shot(tmp_path, frames=2)
+
+
+def test_a_folder_that_is_read_only_is_named(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    with mounted(disk, "size=8m"):
+        _saves_a_shot(disk)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        _cannot_write(tmp_path)
+
+
+@kit.in_blender
+def test_save_as_in_mid_generation_loses_no_frame(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import images, shader
+
+    group = shot(tmp_path / "before")
+    job = begin(group, None)
+    (tmp_path / "after" / "deep").mkdir(parents=True)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "after" / "deep" / "shot.blend"))
+    carry_on(lambda: job.state != "running")
+    assert (job.state, job.error) == ("done", None)
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
+    image = shader.require_image(bpy.context.scene.aigc_item)
+    assert image.filepath.startswith("//")
+    assert all(images.file_of(image, number).is_file() for number in range(1, MANY + 1))
+    assert len(frames_in(job.folder)) == MANY
+
+
+@kit.in_blender
+def test_a_first_save_in_mid_generation_loses_no_frame(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import images, shader
+
+    kit.empty_scene()
+    kit.add_plane()
+    job = begin(add_fire(frames=MANY, size=128, format="png"), None)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    carry_on(lambda: job.state != "running")
+    assert (job.state, job.error) == ("done", None)
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
+    image = shader.require_image(bpy.context.scene.aigc_item)
+    assert all(images.file_of(image, number).is_file() for number in range(1, MANY + 1))
