@@ -32,6 +32,11 @@ def shot(folder: Path, frames: int = MANY, name: str = "shot.blend", **settings:
     return group
 
 
+def finish(job: Any) -> None:
+    """Carry on to a job's end."""
+    carry_on(lambda: job.state != "running")
+
+
 def worker_pid() -> int:
     """The process that generates."""
     from aigc_blender.scene import jobs
@@ -129,9 +134,10 @@ def test_after_a_killed_worker_the_next_generate_goes_on_where_it_was(tmp_path: 
 
     job = begin(shot(tmp_path), None)
     os.kill(worker_pid(), signal.SIGKILL)
-    carry_on(lambda: job.state != "running")
+    finish(job)
     assert job.state == "failed"
-    assert "generate again" in assert_one_sentence(job.error)
+    assert "memory" in assert_one_sentence(job.error)  # a system without any kills just so
+    assert "generate again" in str(job.error)
     first = {name: (job.folder / name).stat().st_ino for name in frames_in(job.folder)}
     assert 0 < len(first) < MANY
     assert bpy.ops.aigc.generate() == {"FINISHED"}
@@ -160,7 +166,7 @@ def test_another_file_in_mid_generation_gets_nothing_and_can_generate(tmp_path: 
     for name, leave in ways.items():
         job = begin(shot(tmp_path / "shot", frames=LONG), None)
         leave()
-        carry_on(lambda job=job: job.state != "running")
+        finish(job)
         assert (job.state, job.error) == ("cancelled", None)
         assert not jobs.running()
         assert not [image for image in bpy.data.images if images.RECIPE in image]
@@ -199,13 +205,36 @@ def test_whatever_is_deleted_in_mid_generation_the_job_ends_and_the_next_works(t
             group.aigc.seed = 100
         job = begin(group, None)
         delete()
-        carry_on(lambda job=job: job.state != "running")
+        finish(job)
         assert (job.state, job.error) == ("cancelled" if name == "everything" else "done", None), name
         assert not jobs.running()
         if name == "mesh":
             plane = kit.add_plane()
     group = shot(tmp_path, frames=2)
     assert bpy.ops.aigc.generate() == {"FINISHED"}
+
+
+@kit.in_blender
+def test_a_worker_without_memory_says_so_and_goes_on_working(tmp_path: Path) -> None:
+    import resource
+
+    import bpy
+
+    if sys.platform != "linux":
+        return  # elsewhere nobody can take memory from a process that runs
+    group = shot(tmp_path, frames=1)
+    assert bpy.ops.aigc.generate() == {"FINISHED"}
+    pid = worker_pid()
+    used = 1024 * int(Path(f"/proc/{pid}/status").read_text().partition("VmSize:")[2].split()[0])
+    resource.prlimit(pid, resource.RLIMIT_AS, (used + 2**29, used + 2**29))
+    group.aigc.width = group.aigc.height = 8192  # a picture of 1 GiB
+    text = assert_one_sentence(kit.refusal(bpy.ops.aigc.generate))
+    assert "Memory ran out at 8192x8192 pixels" in text
+    assert "smaller size" in text
+    assert not list((tmp_path / "aigc").rglob(".*"))
+    group.aigc.width, group.aigc.height, group.aigc.seed = 128, 128, 5
+    assert bpy.ops.aigc.generate() == {"FINISHED"}
+    assert worker_pid() == pid
 
 
 if sys.platform == "win32":

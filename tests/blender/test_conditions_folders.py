@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.blender import kit
-from tests.blender.test_conditions import MANY, assert_one_sentence, assert_tidy, frames_in, shot
+from tests.blender.test_conditions import MANY, assert_one_sentence, assert_tidy, finish, frames_in, shot
 from tests.blender.test_generate import add_fire, begin, carry_on
 
 ROOM = 2**19  # bytes for a few frames
@@ -65,6 +66,10 @@ def test_a_full_disk_is_named_and_with_space_again_it_goes_on(tmp_path: Path) ->
         _fills_a_disk_and_goes_on(tmp_path)
 
 
+def _two_files(folder: Path, pattern: str) -> bool:
+    return len(list(folder.glob(pattern))) == 2
+
+
 @kit.in_blender
 def _generates_beside_another(tmp_path: Path) -> None:
     import bpy
@@ -74,7 +79,7 @@ def _generates_beside_another(tmp_path: Path) -> None:
     for way, folder in {"png": "shared", "exr": "shared", "version": ""}.items():
         group.aigc.format = "exr" if way == "exr" else "png"
         (tmp_path / f"{way}.{os.getpid()}").touch()
-        carry_on(lambda way=way: len(list(tmp_path.glob(f"{way}.*"))) == 2)  # both begin at once
+        carry_on(functools.partial(_two_files, tmp_path, f"{way}.*"))  # both begin at once
         assert bpy.ops.aigc.generate(folder=str(tmp_path / folder / way) if folder else "") == {"FINISHED"}
 
 
@@ -140,7 +145,7 @@ def _cannot_write(tmp_path: Path) -> None:
 
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "disk" / "shot.blend"))
     for folder in ("", str(tmp_path / "disk" / "fire")):
-        text = assert_one_sentence(kit.refusal(lambda folder=folder: bpy.ops.aigc.generate(folder=folder)))
+        text = assert_one_sentence(kit.refusal(functools.partial(bpy.ops.aigc.generate, folder=folder)))
         assert str(tmp_path / "disk") in text
         assert "Read-only" in text
         assert not jobs.running()
@@ -171,7 +176,7 @@ def test_save_as_in_mid_generation_loses_no_frame(tmp_path: Path) -> None:
     job = begin(group, None)
     (tmp_path / "after" / "deep").mkdir(parents=True)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "after" / "deep" / "shot.blend"))
-    carry_on(lambda: job.state != "running")
+    finish(job)
     assert (job.state, job.error) == ("done", None)
     bpy.ops.wm.save_mainfile()
     bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
@@ -191,7 +196,7 @@ def test_a_first_save_in_mid_generation_loses_no_frame(tmp_path: Path) -> None:
     kit.add_plane()
     job = begin(add_fire(frames=MANY, size=128, format="png"), None)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
-    carry_on(lambda: job.state != "running")
+    finish(job)
     assert (job.state, job.error) == ("done", None)
     bpy.ops.wm.save_mainfile()
     bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
