@@ -14,6 +14,7 @@ from typing import Any
 from aigc_blender.card import Card, Style, read_model_file
 from aigc_blender.errors import ModelError
 from aigc_blender.generator.checkpoint import load_model, save_model
+from aigc_blender.generator.network import Generator
 
 from .errors import TrainingError
 from .export import thumbnail
@@ -42,6 +43,8 @@ real and real: ratios of patches near or below 1 flatter there, those of the ker
 def release(model: Path, figures: Path, folder: Path, *, even_if_worse: bool = False) -> Path:
     """Write the model file to ``folder``, on its card the figures that an evaluation wrote as JSON, and thumbnails as frames are drawn now.
 
+    Styles that other models there draw as well are taken out of those: a style comes from one model.
+
     Raises:
         TrainingError: the figures are of other weights, or a style of the model there measured better.
         ModelError: a model cannot be read or written.
@@ -56,10 +59,15 @@ def release(model: Path, figures: Path, folder: Path, *, even_if_worse: bool = F
     if digest != source.file.digest:
         raise TrainingError(f"{figures}: measured of another file than {model}; evaluate the model again.")
     target = folder / model.name
-    if target.is_file() and not even_if_worse:
-        _refuse_worse(read_model_file(target).card, found)
+    if not even_if_worse:
+        for there in folder.glob("*.safetensors"):
+            _refuse_worse(read_model_file(there).card, found, whole=there == target)
     styles = tuple(replace(style, thumbnail=thumbnail(source, style)) for style in source.card.styles)
     save_model(target, as_rendered(replace(source.card, styles=styles, metrics=found)), source.network)
+    drawn = {style.name for style in styles}
+    for other in folder.glob("*.safetensors"):
+        if other != target:
+            _take_out(drawn, other)
     return target
 
 
@@ -141,11 +149,37 @@ def _brief(style: dict[str, Any]) -> dict[str, Any]:
     return {"scores": scores, "controls": controls}
 
 
-def _refuse_worse(old: Card, found: dict[str, Any]) -> None:
-    """Raise where figures that were taken alike have grown."""
+def _take_out(names: set[str], path: Path) -> None:
+    """Leave a model file without these styles, and the others as they are; a file that has none left goes."""
+    model = load_model(path)
+    kept = [row for row, style in enumerate(model.card.styles) if style.name not in names]
+    if len(kept) == len(model.card.styles):
+        return
+    if not kept:
+        path.unlink()
+        return
+    network = Generator(replace(model.architecture, styles=len(kept)))
+    tensors = dict(model.network.state_dict())
+    network.load_state_dict({**tensors, **{rows: tensors[rows][kept] for rows in ("style", "control")}})
+    styles = tuple(model.card.styles[row] for row in kept)
+    measured = {style.name: model.card.metrics["styles"][style.name] for style in styles} if model.card.metrics else {}
+    card = replace(
+        model.card,
+        styles=styles,
+        architecture=network.architecture.to_dict(),
+        channels="RGBA" if any(style.alpha for style in styles) else "RGB",
+        metrics={**model.card.metrics, "styles": measured} if measured else {},
+    )
+    save_model(path, card, network)
+
+
+def _refuse_worse(old: Card, found: dict[str, Any], *, whole: bool) -> None:
+    """Raise where figures that were taken alike have grown; those of styles that are no longer there too, in a model that is replaced ``whole``."""
     if old.metrics.get("protocol") != found["protocol"]:
         return
     for name, style in old.metrics["styles"].items():
+        if not whole and name not in found["styles"]:
+            continue
         before, now = standing(style["scores"]), standing(found["styles"].get(name, {"scores": {}})["scores"])
         if now > before:
             raise TrainingError(

@@ -319,12 +319,6 @@ GERMAN: dict[str, str] = {
     "Another Python was named, so the installed runtime is not used": "Ein anderes Python ist angegeben, daher wird die installierte Laufzeit nicht benutzt",
     "Retry": "Erneut versuchen",
     "Open Log": "Protokoll öffnen",
-    "Describe": "Beschreiben",
-    "Text": "Text",
-    "Instead of the element's own text": "Anstelle des Textes, der beim Element steht",
-    "Set from Text": "Aus dem Text einstellen",
-    "Set style and sliders by the words of the text; words such as taller go on from where a slider stands": "Stil und Regler nach den Wörtern des Textes einstellen; Wörter wie taller gehen vom Stand eines Reglers aus",
-    "Shade": "Helligkeit",
     **{name: name for name in _SAME.split()},
     # Live preview
     "Live Preview": "Live-Vorschau",

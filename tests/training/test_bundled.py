@@ -183,10 +183,10 @@ def test_a_bundle_holds_the_code_and_no_model_that_is_not_needed(table: Path, tm
 
 
 def test_a_bundle_holds_the_model_that_another_begins_with(table: Path, tmp_path: Path) -> None:
-    table.write_text(ENTRY + 'start = "water-and-sky"\n')
+    table.write_text(ENTRY + 'start = "water"\n')
     write_bundle(tmp_path / "bundle", read_table(table), table, tmp_path, None)
     kept = [path.name for path in (tmp_path / "bundle" / "aigc_blender" / "models").iterdir()]
-    assert kept == ["water-and-sky.safetensors"]
+    assert kept == ["water.safetensors"]
 
 
 def test_a_bundle_that_is_too_large_is_not_written(

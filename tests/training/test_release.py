@@ -7,11 +7,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from aigc_blender.card import read_model_file
-from aigc_blender.generator.checkpoint import load_model
+from aigc_blender.generator.checkpoint import load_model, save_model
+from aigc_blender.generator.sampler import Sampler
+from aigc_blender.recipe import Recipe
 from tests.models import tiny_model
 from training.__main__ import main
 from training.errors import TrainingError
@@ -19,6 +22,7 @@ from training.footage.procedural import ELEMENTS
 from training.metrics.distances import Score
 from training.metrics.report import Report, Slider, write_json
 from training.release import release, standing
+from training.warm import warm_network
 
 
 def home(folder: Path, seed: int, distance: float) -> Path:
@@ -38,6 +42,19 @@ def home(folder: Path, seed: int, distance: float) -> Path:
     (folder / "tiny").mkdir()
     (folder / "tiny" / "state.json").write_text(str(seed))
     return folder
+
+
+def keep_fire_alone(folder: Path) -> None:
+    """Make of the folder's model one named fresh that draws fire only."""
+    model, figures = load_model(folder / "tiny.safetensors"), json.loads((folder / "tiny.json").read_text())
+    styles = model.card.styles[:1]
+    network = warm_network(model, styles)
+    card = replace(model.card, styles=styles, architecture=network.architecture.to_dict())
+    save_model(folder / "fresh.safetensors", card, network)
+    (folder / "tiny.safetensors").unlink()
+    figures["styles"].pop("caustics")
+    figures["digest"] = read_model_file(folder / "fresh.safetensors").digest
+    (folder / "fresh.json").write_text(json.dumps(figures))
 
 
 def run(folder: Path, shipped: Path, *options: str) -> int:
@@ -75,6 +92,23 @@ def test_a_better_model_takes_the_place_and_a_worse_one_only_when_told(
     assert (shipped / "states" / "tiny" / "state.json").read_text() == "1"
     assert run(worse, shipped, "--even-if-worse") == 0
     assert read_model_file(shipped / "tiny.safetensors").digest != best
+
+
+def test_a_style_moves_to_the_model_that_draws_it_better(tmp_path: Path) -> None:
+    shipped, folder = tmp_path / "shipped", home(tmp_path / "alone", 1, 0.9)
+    shipped.mkdir()
+    assert run(home(tmp_path / "both", 0, 1.0), shipped) == 0
+    both = load_model(shipped / "tiny.safetensors")
+    keep_fire_alone(folder)
+    assert run(folder, shipped) == 0
+
+    left = load_model(shipped / "tiny.safetensors")
+    assert [style.name for style in left.card.styles] == list(left.card.metrics["styles"]) == ["caustics"]
+    assert [style.name for style in read_model_file(shipped / "fresh.safetensors").card.styles] == ["fire"]
+    recipe = Recipe("caustics", seed=3, width=64, height=64)
+    before, after = ([f for _, f in Sampler(m, threads=1).frames(recipe, [2, 9])] for m in (both, left))
+    np.testing.assert_allclose(after, before, atol=1e-5)
+    assert np.std(before) > 0.01
 
 
 def test_figures_of_other_weights_are_refused(tmp_path: Path) -> None:
