@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from .sequence.writer import SequenceWriter
 Event = dict[str, Any]  # a message of worker/protocol.py without its id
 FRAMES_BEHIND = 2  # that wait for the writer before the sampler does
 PROGRESS_SECONDS = 0.5
+# In what torch says where it finds no memory, which not every system and device has a class of its own for.
+_NO_MEMORY = ("out of memory", "not enough memory", "allocate memory", "alloc_failed", "bad_alloc")
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,12 @@ def produce(
         AigcError: the input is at fault, or the machine; finished frames stay.
     """
     recipe, file = choose_model(recipe, model)
-    sampler = _sampler(file.path, file.digest, resolve_device(device).type, threads)
+    with _memory_told(recipe):
+        sampler = _sampler(file.path, file.digest, resolve_device(device).type, threads)
+        versions = _versions(sampler.device)
     plan = sampler.plan(recipe)
     style = sampler.style(recipe)
-    writer = SequenceWriter(recipe, folder, stem or recipe.style, fmt, sampler.device.type, _versions(sampler.device))
+    writer = SequenceWriter(recipe, folder, stem or recipe.style, fmt, sampler.device.type, versions)
     missing = writer.missing(numbers)
     if missing:
         writer.open()
@@ -113,15 +117,8 @@ def produce(
             raise _Cancelled
         progress.advance(frames)
 
-    try:
-        with closing(sampler.frames(recipe, missing, on_block)) as frames:
-            written = _write_all(frames, writer, style.alpha, _glow(recipe, sampler), on_event)
-    except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
-            raise
-        raise AigcError(
-            f"Memory ran out at {recipe.width}x{recipe.height} pixels; give a smaller size or fewer threads."
-        ) from None
+    with _memory_told(recipe), closing(sampler.frames(recipe, missing, on_block)) as frames:
+        written = _write_all(frames, writer, style.alpha, _glow(recipe, sampler), on_event)
     if written == len(missing):
         writer.sweep(numbers)
         progress.finish()
@@ -260,5 +257,16 @@ def _returns(value: float | Track, loop: int, modulo: int | None = None) -> bool
     return abs(math.remainder(moved, modulo) if modulo else moved) < 1e-6
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
+@contextmanager
+def _memory_told(recipe: Recipe) -> Iterator[None]:
+    """Tell a user of a lack of memory, also where the device has none left for the model alone."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        text = str(error).lower()
+        if isinstance(error, RuntimeError) and not any(words in text for words in _NO_MEMORY):
+            raise
+        raise AigcError(
+            f"Memory ran out at {recipe.width}x{recipe.height} pixels; close other programs that use it, or give a "
+            "smaller size, fewer threads or another device."
+        ) from None

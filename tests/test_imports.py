@@ -35,7 +35,7 @@ BLENDER_SIDE = MODELS | {
 MAY_IMPORT = {
     "": {"ui"},
     "ui": BLENDER_SIDE | {"scene"},
-    "scene": BLENDER_SIDE,
+    "scene": BLENDER_SIDE | {"sequence"},  # its names and recipes; it never writes frames
     "runtime": {"errors", "runtime.folders"},
     "runtime.folders": set(),
     "runtime.bootstrap": {

@@ -9,6 +9,7 @@ from typing import Any
 
 import imageio.v3 as iio
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from aigc_blender.card import read_model_file
 from aigc_blender.errors import AigcError, DeviceError, ModelError, RecipeError, SequenceError
 from aigc_blender.library import BUNDLED
 from aigc_blender.produce import Result, choose_model, produce
+from aigc_blender.produce import _sampler as sampler_of
 from aigc_blender.recipe import Recipe, Track
 from aigc_blender.sequence.metadata import read_metadata
 from aigc_blender.sequence.sidecar import read_recipe
@@ -209,6 +211,47 @@ def test_bad_input_writes_nothing(
     with pytest.raises(error):
         produce(recipe, [1], tmp_path / "out", **{"device": "cpu", "model": model, **options})
     assert not (tmp_path / "out").exists()
+
+
+NO_MEMORY = [
+    MemoryError(),
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee the documentation."),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"),
+    RuntimeError(
+        "[enforce fail at alloc_cpu.cpp:116] data. DefaultCPUAllocator: not enough memory: you tried"
+    ),  # Windows
+    RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("std::bad_alloc"),
+]
+
+
+@pytest.mark.parametrize("error", NO_MEMORY, ids=range(len(NO_MEMORY)))
+@pytest.mark.parametrize("part", ["load_model", "Sampler", "encode_frame"])
+def test_where_memory_runs_out_it_is_told_in_one_sentence(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, part: str, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    sampler_of.cache_clear()
+    monkeypatch.setattr(f"aigc_blender.{'sequence.writer' if part == 'encode_frame' else 'produce'}.{part}", fail)
+    with pytest.raises(AigcError, match=r"Memory ran out at 48x40 pixels; .* smaller size") as caught:
+        draw(FIRE, range(1, 3), tmp_path / "out", model)
+    assert "\n" not in str(caught.value)
+    monkeypatch.undo()
+    assert draw(FIRE, range(1, 3), tmp_path / "out", model).written == 2
+
+
+def test_another_fault_is_not_taken_for_a_lack_of_memory(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr("aigc_blender.sequence.writer.encode_frame", fail)
+    with pytest.raises(RuntimeError, match="mat1"):
+        draw(FIRE, range(1, 3), tmp_path / "out", model)
 
 
 def test_models_are_found_by_style_and_by_digest(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ LIMITS = {
 
 def items() -> list[Any]:
     """All items of the file that can be edited, oldest first (bpy.types.NodeTree)."""
-    groups = [g for g in bpy.data.node_groups if g.bl_idname == "ShaderNodeTree" and g.aigc.uuid and not g.library]
+    groups = [g for g in bpy.data.node_groups if is_item(g) and not is_linked(g)]
     return sorted(groups, key=lambda g: g.session_uid)
 
 
@@ -64,6 +64,11 @@ def is_item(group: Any) -> bool:
     return group.bl_idname == "ShaderNodeTree" and bool(group.aigc.uuid)
 
 
+def is_linked(group: Any) -> bool:
+    """Whether a node group is of another file; an override of one is, too: Blender does not save what its nodes show."""
+    return group.library is not None or group.override_library is not None
+
+
 def renew() -> None:
     """Give every duplicate its own UUID: however it came to be, by a copy, an append or a copied scene."""
     seen: set[str] = set()
@@ -89,8 +94,8 @@ def make_local(group: Any) -> Any:
     Raises:
         SceneError: Blender cannot.
     """
-    local = group.make_local()
-    if local is None or local.library is not None:
+    local = group.make_local(clear_liboverride=True)
+    if local is None or is_linked(local):
         raise SceneError(f"{group.name} cannot be made local; append it from its file.")
     action = local.animation_data.action if local.animation_data else None
     if action is not None and action.library is not None:

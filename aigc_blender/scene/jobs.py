@@ -17,7 +17,7 @@ from typing import Any
 import bpy
 
 from ..card import ModelFile, Style
-from ..errors import AigcError, RecipeError, WorkerError
+from ..errors import AigcError, DeviceError, RecipeError, WorkerError
 from ..library import model_by_digest
 from ..recipe import Recipe
 from . import images, item, placements, shader, versions
@@ -47,8 +47,9 @@ class Job:
     folder: Path
     stem: str
     fmt: str
-    versioned: bool  # whether the folder was made for this job
+    versioned: bool  # whether the folder is one of the item's versions
     place: Place
+    resumed: bool = False  # whether that was begun by an earlier job
     image: int | None = None  # session id of the image whose frames these are, where no item is asked
     model: Path | None = None  # its file, where that lies beside the frames
     warnings: list[str] = field(default_factory=list)
@@ -70,8 +71,8 @@ _latest: dict[str, Job] = {}  # by item: what the panel tells
 def prepare(group: Any, scene: Any, target: Any | None, machine: Machine, folder: Path | None = None) -> Job:
     """What an item's settings ask for, for a scene and an object (or None) that are to show it.
 
-    Without a folder it makes the item's next version folder, but not before everything that Blender knows of has been
-    checked.
+    Without a folder it takes the item's latest version folder, if that lacks frames of this very recipe, or else makes
+    the next, but not before everything that Blender knows of has been checked.
 
     Raises:
         AigcError: a setting, the model, the place or the folder is at fault.
@@ -84,21 +85,24 @@ def prepare(group: Any, scene: Any, target: Any | None, machine: Machine, folder
     style = item.drawn_style(card, settings.style_name, settings.style_b_name)
     recipe, kinds, warnings = item.recipe(group, scene, style), frozenset(settings.placement), []
     placements.check(group, kinds, target, scene)
-    versioned = folder is None
+    frames, fmt = item.frame_numbers(group, scene), item.file_format(group, style)
+    versioned, resumed = folder is None, None
     if folder is None:
         root, warning = versions.output_root()
         warnings += [warning] if warning else []
-        folder = versions.allocate(root, group.name)
+        resumed = versions.unfinished(root, group.name, recipe, frames, fmt, machine.device)
+        folder = resumed or versions.allocate(root, group.name)
     return Job(
         item=settings.uuid,
         name=group.name,
         recipe=recipe,
         style=style,
-        frames=item.frame_numbers(group, scene),
+        frames=frames,
         folder=folder,
         stem=versions.file_name(group.name),
-        fmt=item.file_format(group, style),
+        fmt=fmt,
         versioned=versioned,
+        resumed=resumed is not None,
         place=Place(kinds, target.session_uid if target else None, scene.session_uid),
         warnings=warnings,
     )
@@ -268,12 +272,24 @@ def _take(message: dict[str, Any]) -> None:
                 job.first_file = job.newest
         case "warning":
             job.warnings.append(message["text"])
+        case "error" if job.resumed and message["code"] == DeviceError.code:
+            _begin_anew(job)
         case "error":
             _end(job, "failed", error_of(message))
         case "done" if message["cancelled"]:
             _end(job, "cancelled")
         case "done":
             _finish(job)
+
+
+def _begin_anew(job: Job) -> None:
+    """What was begun in the folder came from another kind of device than there is now: take a version folder of its own."""
+    try:
+        job.folder, job.resumed = versions.allocate(job.folder.parent.parent, job.name), False
+    except AigcError as error:
+        _end(job, "failed", error)
+    else:
+        job.request = None
 
 
 def _finish(job: Job) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ..card import Style
 from ..errors import SceneError
-from . import backdrop, camera_background, card, compositor, material, strip, world
+from . import backdrop, camera_background, card, compositor, item, material, strip, world
 
 
 class Placement(Protocol):
@@ -131,5 +131,5 @@ def remove(group: Any, kind: str) -> None:
 
 
 def _require_local(group: Any) -> None:
-    if group.library:
+    if item.is_linked(group):
         raise SceneError(f"Element {group.name} is linked from another file; make it local or change it there.")

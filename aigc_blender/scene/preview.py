@@ -130,7 +130,7 @@ def _fail(error: AigcError) -> None:
 def _ask(session: _Session, scene: Any) -> None:
     """Request the current frame, unless that was the last that was asked for."""
     group = scene.aigc_item
-    if group is None or not group.aigc.uuid or group.library is not None:
+    if group is None or not group.aigc.uuid or item.is_linked(group):
         return
     style = session.style_of(group)
     if style is None:

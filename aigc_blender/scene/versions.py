@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where frames go: a new ``//aigc/<item>/v001`` for each Generate."""
+"""Where frames go: a new ``//aigc/<item>/v001`` for each Generate, but what was broken off goes on where it was."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from pathlib import Path
 
 import bpy
 
-from ..errors import SequenceError
+from ..errors import AigcError, SequenceError
+from ..recipe import Recipe
+from ..sequence.names import frame_path, sidecar_path
+from ..sequence.sidecar import read_sidecar
 
+MAX_NAME = 63  # bytes of an item's name in files, whose own names may have 255; Blender 5 allows items that many
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # which is what Windows takes it for
 _VERSION = re.compile(r"v(\d{3,})")
 
 
@@ -29,7 +34,22 @@ def output_root() -> tuple[Path, str | None]:
 
 def file_name(name: str) -> str:
     """An item's name as the name of files and folders on any system."""
-    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "element"
+    safe = re.sub(r"[^\w.-]+", "_", name).strip("._")
+    short = safe.encode()[:MAX_NAME].decode(errors="ignore").rstrip("._") or "element"
+    return f"_{short}" if _DEVICE.fullmatch(short) else short
+
+
+def unfinished(root: Path, name: str, recipe: Recipe, frames: range, fmt: str, device: str) -> Path | None:
+    """The item's latest version folder, if it is of the same recipe and lacks frames; ``device`` may be ``auto``."""
+    try:
+        latest = max(_versions(root / file_name(name)))
+        folder, stem = root / file_name(name) / f"v{latest:03d}", file_name(name)
+        beside = read_sidecar(sidecar_path(folder, stem))
+    except (OSError, ValueError, AigcError):
+        return None
+    if beside is None or (beside.recipe, beside.format) != (recipe, fmt) or device not in ("auto", beside.device):
+        return None
+    return None if all(frame_path(folder, stem, n, fmt).is_file() for n in frames) else folder
 
 
 def allocate(root: Path, name: str) -> Path:
@@ -41,8 +61,7 @@ def allocate(root: Path, name: str) -> Path:
     folder = root / file_name(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        taken = [int(m[1]) for path in folder.iterdir() if (m := _VERSION.fullmatch(path.name))]
-        version = max(taken, default=0) + 1
+        version = max(_versions(folder), default=0) + 1
         while True:
             try:
                 (folder / f"v{version:03d}").mkdir()
@@ -54,3 +73,7 @@ def allocate(root: Path, name: str) -> Path:
         raise SequenceError(
             f"{folder}: no version folder can be made ({error.strerror}); check its permissions and free space."
         ) from None
+
+
+def _versions(folder: Path) -> list[int]:
+    return [int(m[1]) for path in folder.iterdir() if (m := _VERSION.fullmatch(path.name))]

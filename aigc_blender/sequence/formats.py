@@ -125,4 +125,7 @@ def _write_exr(path: Path, pixels: NDArray[np.float16], text: str) -> None:
     finally:
         written = out.close() and written
     if not written:
-        raise OSError(None, (reason or out.geterror()).strip())
+        path.write_bytes(
+            bytes(pixels.nbytes)
+        )  # OpenImageIO does not know why: where it is the disk, the system says so
+        raise OSError(None, " ".join((reason or out.geterror()).split()))

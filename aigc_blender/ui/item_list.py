@@ -55,7 +55,7 @@ def draw(layout: Any, context: Any, group: Any) -> None:
         buttons.operator_menu_enum("aigc.add", "style", text="", icon="ADD")
         buttons.operator("aigc.remove", text="", icon="REMOVE")
         buttons.operator("aigc.duplicate", text="", icon="DUPLICATE")
-        if group is not None and group.library is not None:
+        if group is not None and item.is_linked(group):
             layout.label(text="Linked from another file, so not editable", icon="LINKED")
             layout.operator("aigc.make_local", icon="LIBRARY_DATA_DIRECT")
         return

@@ -40,9 +40,9 @@ class ItemOperator(bpy.types.Operator):
         group = active_item(context)
         if group is None:
             cls.poll_message_set("Add an element first")
-        elif group.library is not None:
+        elif item.is_linked(group):
             cls.poll_message_set("The element is linked from another file; make it local to edit it")
-        return group is not None and group.library is None
+        return group is not None and not item.is_linked(group)
 
     def item(self, context: Any) -> Any:
         """The element to work on."""
@@ -104,7 +104,7 @@ class AIGC_OT_make_local(bpy.types.Operator):
     def poll(cls, context: Any) -> bool:
         """Needs a linked element."""
         group = active_item(context)
-        return group is not None and group.library is not None
+        return group is not None and item.is_linked(group)
 
     def execute(self, context: Any) -> set[str]:
         """Make it local and edit it from now on."""

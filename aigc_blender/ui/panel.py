@@ -45,7 +45,7 @@ class AIGC_PT_main(_Panel):
         layout.use_property_decorate = False
         entry = catalog.entry(group.aigc.style_name, group.aigc.model)
         body = layout.column()
-        body.enabled = group.library is None
+        body.enabled = not item.is_linked(group)
         _draw_style(body, group, entry)
         draw_place(body, group)
         advice.draw_place(body, context, group)
@@ -75,7 +75,7 @@ class SubPanel(_Panel):
         assert group is not None, "see poll"
         layout.use_property_split = True
         layout.use_property_decorate = False
-        layout.enabled = group.library is None
+        layout.enabled = not item.is_linked(group)
         self.draw_item(layout, group)
 
     def draw_item(self, layout: Any, group: Any) -> None:

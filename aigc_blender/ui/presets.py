@@ -39,7 +39,7 @@ def use(context: Any, preset: presets.Preset) -> Any:
             "drop a model that does on the window."
         )
     group = active_item(context)
-    fresh, before = group is None or group.library is not None, context.scene.aigc_item
+    fresh, before = group is None or item.is_linked(group), context.scene.aigc_item
     if group is None or fresh:
         group = add_item(context, entry)
     try:

@@ -64,7 +64,7 @@ def is_stale(group: Any) -> bool:
 
 
 def _judge(group: Any, *, wait: bool) -> str:
-    if group.library is not None:
+    if item.is_linked(group):
         return "LINKED"
     job, image = jobs.latest(group.aigc.uuid), shader.image_of(group)
     if job is not None and job.state == "running":

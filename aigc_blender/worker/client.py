@@ -18,6 +18,8 @@ from ..errors import WorkerError
 from ..runtime.environment import NO_WINDOW, child_environment
 from .protocol import LAST, Message, decode, encode
 
+_KILLED = -9  # by a user or, as far as one can tell, by a system without memory
+
 Inbox: TypeAlias = "queue.SimpleQueue[Message]"
 
 
@@ -164,7 +166,8 @@ class WorkerClient:
         text = (
             "The worker was stopped; frames that were finished are kept."
             if self._stopping
-            else f"The worker ended unexpectedly (exit code {code}); generate again to continue, or see {self.log}."
+            else f"The worker ended unexpectedly (exit code {code}{', as when memory runs out' if code == _KILLED else ''}); "
+            f"generate again to continue, or see {self.log}."
         )
         with self._lock:
             self._running = False

@@ -58,5 +58,6 @@ def error_message(error: Exception, request_id: int) -> Message:
         code, text = error.code, str(error)
     else:
         traceback.print_exception(error, file=sys.stderr)
-        code, text = "internal", f"The worker failed ({type(error).__name__}: {error}); its log says where."
+        said = " ".join(str(error).split())
+        code, text = "internal", f"The worker failed ({type(error).__name__}: {said}); its log says where."
     return {"type": "error", "id": request_id, "code": code, "text": text}

@@ -6,6 +6,7 @@ python -m tests.blender.kit MODULE FUNCTION FOLDER
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import os
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +44,24 @@ def in_blender(test: Callable[..., None]) -> Callable[[Path], None]:
 
 def run_blender(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """The end of a child process of this interpreter, which has bpy, with the tests' model at hand."""
+    with blender(*arguments, **variables) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@contextlib.contextmanager
+def blender(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """Such a child process while it runs; killed at the end if it still does."""
     with tempfile.TemporaryDirectory(prefix="aigc-blender-") as resources:
         env = {**os.environ, "BLENDER_USER_RESOURCES": resources, "AIGC_MODEL_PATH": str(model_folder()), **variables}
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
+        process = subprocess.Popen(
+            [sys.executable, *arguments], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+        with process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
 
 @functools.cache

@@ -35,7 +35,7 @@ def add_fire(frames: int = 4, size: int = 64, **settings: Any) -> Any:
     return group
 
 
-def begin(group: Any, folder: Path) -> Any:
+def begin(group: Any, folder: Path | None) -> Any:
     """Start a generation as a click in a window does, and carry on to its first frame."""
     import bpy
 
