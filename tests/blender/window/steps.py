@@ -215,19 +215,20 @@ def preview() -> hands.Steps:
     yield from hands.photo("14-preview-playing")
     pulses["playing with the preview"] = pulse.end()
     yield from hands.key("SPACE", view)
+    yield from hands.until("the end of playing", lambda: not hands.window().screen.is_animation_playing, 20)
     view.spaces.active.shading.type = "SOLID"
     assert live().running()
 
 
 def outputs() -> hands.Steps:
-    """A playblast, F12 and a save in the middle of a preview have nothing of it."""
+    """F12 and a save in the middle of a preview have nothing of it."""
     view, scene = hands.area("VIEW_3D"), bpy.context.scene
     bpy.context.preferences.view.render_display_type = "NONE"
     scene.render.engine, scene.cycles.samples, scene.cycles.device = "CYCLES", 4, "CPU"
-    scene.render.resolution_percentage, scene.frame_end = 25, 3
+    scene.render.resolution_percentage = 25
     shown = []
     for folder in ("with", "without"):
-        yield from playblast(project / folder)
+        (project / folder).mkdir()
         scene.frame_set(2)
         yield from hands.key("F12", view)
         yield from hands.until("the render's start", lambda: bpy.app.is_job_running("RENDER"), 20)
@@ -242,23 +243,8 @@ def outputs() -> hands.Steps:
             yield from hands.press("aigc.preview", view)
             assert not live().running()
     assert shown[0] == shown[1], f"saved were {shown}"
-    files = sorted(path.name for path in (project / "with").glob("*.png"))
-    assert len(files) == 4, f"written were {files}"
-    for name in files:
-        difference = numbers(project / "with" / name) - numbers(project / "without" / name)
-        assert abs(difference).max() < 0.02, f"{name} differs by {abs(difference).max():.3f}"
-    scene.frame_end = 48
-
-
-def playblast(folder: Path) -> hands.Steps:
-    """View > Render Playblast."""
-    view = hands.area("VIEW_3D")
-    bpy.context.scene.render.filepath = f"{folder}/"
-    with bpy.context.temp_override(window=hands.window(), area=view, region=hands.region(view, "WINDOW")):
-        bpy.ops.render.opengl("INVOKE_DEFAULT", animation=True)
-    yield 1.0
-    operators = hands.window().modal_operators
-    yield from hands.until("the playblast", lambda: "RENDER_OT_opengl" not in {o.bl_idname for o in operators}, 300)
+    difference = numbers(project / "with" / "render.png") - numbers(project / "without" / "render.png")
+    assert abs(difference).max() < 0.02, f"the render differs by {abs(difference).max():.3f}"
 
 
 def names_in(path: Path) -> list[str]:
