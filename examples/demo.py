@@ -209,7 +209,7 @@ def generate_fire(flame: Any) -> None:
     print(f"Generated in {time.monotonic() - began:.1f} s.")
     flame.active_material.cycles.emission_sampling = "NONE"  # the lamp inside lights the hall with less noise
     strength(flame.active_material, 1.6)
-    backdrop = next(o for o in scene.objects if "aigc_backdrop" in o)
+    backdrop = next(o for o in scene.objects if o.get("aigc_made") == "BACKDROP")
     strength(backdrop.active_material, 0.22)
 
 

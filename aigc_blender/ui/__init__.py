@@ -81,13 +81,17 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Take everything out again; ends the worker and waits for its end."""
+    """Take everything out again; ends the worker and waits for its end. A second time, as Blender asks at its own end, does nothing."""
+    global _command
+    if _command is None:
+        return
     atexit.unregister(unregister)
     preview.unregister()
     runtime.unregister()
     generate.unwatch()
     jobs.stop()
     bpy.utils.unregister_cli_command(_command)
+    _command = None
     progress.clear()
     catalog.clear()
     for module in reversed(WATCHING):

@@ -224,3 +224,12 @@ sys.exit(code)
 
 if sys.platform == "win32":
     pytest.skip("writes shell scripts", allow_module_level=True)
+
+
+def test_disabling_twice_does_nothing_the_second_time() -> None:
+    """As at the end of a script that did not disable it: Python's own end does, then Blender's."""
+    script = (
+        "import bpy, os, aigc_blender as a; a.register(); a.unregister(); a.unregister(); print('TWICE'); os._exit(0)"
+    )
+    done = kit.run_blender("-c", script)
+    assert "TWICE" in done.stdout, done.stderr
