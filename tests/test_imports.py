@@ -32,10 +32,16 @@ BLENDER_SIDE = MODELS | {
     "worker.client",
     "worker.protocol",
 }
+SIDECARS = {
+    "sequence.names",
+    "sequence.sidecar",
+    "sequence.metadata",
+}  # names of frames, and recipes beside and in them
+SEQUENCE = {"sequence"} | SIDECARS
 MAY_IMPORT = {
     "": {"ui"},
     "ui": BLENDER_SIDE | {"scene"},
-    "scene": BLENDER_SIDE | {"sequence"},  # its names and recipes; it never writes frames
+    "scene": BLENDER_SIDE | SIDECARS,
     "runtime": {"errors", "runtime.folders"},
     "runtime.folders": set(),
     "runtime.bootstrap": {
@@ -48,13 +54,14 @@ MAY_IMPORT = {
     "worker.protocol": {"errors"},
     "worker.buffer": set(),
     "worker.previews": MODELS | {"preview", "worker.buffer", "worker.protocol"},
-    "worker.server": MODELS | {"produce", "generator", "sequence", "worker.protocol", "worker.previews"},
+    "worker.server": MODELS | {"produce", "generator", *SEQUENCE, "worker.protocol", "worker.previews"},
     "__main__": {"cli"},
-    "cli": MODELS | {"produce", "generator", "sequence", "runtime"},
-    "produce": MODELS | {"generator", "sequence"},
-    "preview": MODELS | {"generator", "sequence"},
+    "cli": MODELS | {"produce", "generator", *SEQUENCE, "runtime"},
+    "produce": MODELS | {"generator", *SEQUENCE},
+    "preview": MODELS | {"generator", *SEQUENCE},
     "generator": BASE,
-    "sequence": BASE,
+    "sequence": BASE | SIDECARS,
+    **dict.fromkeys(SIDECARS, BASE | SIDECARS),
     "library": {"card", "errors", "runtime.folders"},
     "advice": BASE,
     "presets": BASE | {"runtime.folders"},
@@ -67,7 +74,7 @@ MAY_IMPORT = {
     "card": {"errors"},
     "errors": set(),
 }
-TRAINING_MAY_IMPORT = BASE | {"generator", "sequence"}
+TRAINING_MAY_IMPORT = BASE | {"generator", *SEQUENCE}
 BLENDERS_OWN = {"bpy", "bpy_extras", "mathutils", "gpu", "gpu_extras", "blf", "addon_utils"}
 STANDARD_LIBRARY_ALONE = (
     "errors",
@@ -79,6 +86,7 @@ STANDARD_LIBRARY_ALONE = (
     "track",
     "runtime",
     "worker.client",
+    *SIDECARS,
 )
 LOADED_BY_BLENDER = ("ui", "scene", *STANDARD_LIBRARY_ALONE)
 

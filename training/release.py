@@ -162,7 +162,7 @@ def _take_out(names: set[str], path: Path) -> None:
     tensors = dict(model.network.state_dict())
     network.load_state_dict({**tensors, **{rows: tensors[rows][kept] for rows in ("style", "control")}})
     styles = tuple(model.card.styles[row] for row in kept)
-    measured = {style.name: model.card.metrics["styles"][style.name] for style in styles} if model.card.metrics else {}
+    measured = {name: style for name, style in model.card.metrics.get("styles", {}).items() if name not in names}
     card = replace(
         model.card,
         styles=styles,

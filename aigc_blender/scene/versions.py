@@ -41,9 +41,9 @@ def file_name(name: str) -> str:
 
 def unfinished(root: Path, name: str, recipe: Recipe, frames: range, fmt: str, device: str) -> Path | None:
     """The item's latest version folder, if it is of the same recipe and lacks frames; ``device`` may be ``auto``."""
+    stem = file_name(name)
     try:
-        latest = max(_versions(root / file_name(name)))
-        folder, stem = root / file_name(name) / f"v{latest:03d}", file_name(name)
+        folder = root / stem / f"v{max(_versions(root / stem)):03d}"
         beside = read_sidecar(sidecar_path(folder, stem))
     except (OSError, ValueError, AigcError):
         return None

@@ -125,7 +125,5 @@ def _write_exr(path: Path, pixels: NDArray[np.float16], text: str) -> None:
     finally:
         written = out.close() and written
     if not written:
-        path.write_bytes(
-            bytes(pixels.nbytes)
-        )  # OpenImageIO does not know why: where it is the disk, the system says so
+        path.write_bytes(bytes(pixels.nbytes))  # a full disk says so here; OpenImageIO does not
         raise OSError(None, " ".join((reason or out.geterror()).split()))

@@ -163,11 +163,11 @@ class WorkerClient:
     def _ended(self) -> None:
         assert self._process
         code = self._process.wait()
+        reason = f"exit code {code}" + (", as when memory runs out" if code == _KILLED else "")
         text = (
             "The worker was stopped; frames that were finished are kept."
             if self._stopping
-            else f"The worker ended unexpectedly (exit code {code}{', as when memory runs out' if code == _KILLED else ''}); "
-            f"generate again to continue, or see {self.log}."
+            else f"The worker ended unexpectedly ({reason}); generate again to continue, or see {self.log}."
         )
         with self._lock:
             self._running = False

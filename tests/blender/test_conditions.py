@@ -16,6 +16,7 @@ from aigc_blender.sequence.metadata import read_metadata
 from tests.blender import kit
 from tests.blender.test_generate import add_fire, begin, carry_on, is_running
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="watches processes with ps, kills them with signals")
 MANY = 96  # frames that are not all there when the first is
 LONG = 2000  # frames that no test waits for
 
@@ -214,14 +215,13 @@ def test_whatever_is_deleted_in_mid_generation_the_job_ends_and_the_next_works(t
     assert bpy.ops.aigc.generate() == {"FINISHED"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can take memory from a process that runs")
 @kit.in_blender
 def test_a_worker_without_memory_says_so_and_goes_on_working(tmp_path: Path) -> None:
     import resource
 
     import bpy
 
-    if sys.platform != "linux":
-        return  # elsewhere nobody can take memory from a process that runs
     group = shot(tmp_path, frames=1)
     assert bpy.ops.aigc.generate() == {"FINISHED"}
     pid = worker_pid()
@@ -235,7 +235,3 @@ def test_a_worker_without_memory_says_so_and_goes_on_working(tmp_path: Path) -> 
     group.aigc.width, group.aigc.height, group.aigc.seed = 128, 128, 5
     assert bpy.ops.aigc.generate() == {"FINISHED"}
     assert worker_pid() == pid
-
-
-if sys.platform == "win32":
-    pytest.skip("processes are watched with ps and killed with signals", allow_module_level=True)
