@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,11 @@ from training.run.state import KEPT, load_state
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 ENDLESS = 10**6  # steps
 KILLS = 12
+STOPS: dict[signal.Signals, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGHUP: signal.SIG_DFL,
+}
 # Starts processes that have imported all they need: what a test waits for is the run.
 SERVER = multiprocessing.get_context("forkserver") if sys.platform != "win32" else multiprocessing.get_context()
 SERVER.set_forkserver_preload(["tests.training.test_kill", "torch.utils.tensorboard"])
@@ -39,6 +45,8 @@ def folder(tmp_path: Path) -> Path:
 
 def child(folder: Path, fatal: int | None = None) -> None:
     """Run on and on; saves at every step. Killed before its ``fatal``-th change to a file of the run, if given."""
+    for number, handler in STOPS.items():  # nohup, and shells for what they run behind, have these ignored
+        signal.signal(number, handler)
     with (folder / "output.txt").open("a") as output:
         for stream in (1, 2):
             os.dup2(output.fileno(), stream)
@@ -150,7 +158,7 @@ def test_a_run_has_its_file_to_itself_until_it_ends_however_it_ends(folder: Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", STOPS)
 def test_stopped_by_a_signal_the_run_saves_exits_130_and_goes_on(number: signal.Signals, folder: Path) -> None:
     process = start(folder)
     wait_for(lambda: steps_done(folder) > 1, process, folder)
