@@ -136,6 +136,17 @@ def new_composite_input(tree: Any) -> Any:
     return tree.nodes.new("NodeGroupOutput").inputs[0]
 
 
+def rendering_viewports() -> bool:
+    """Whether a playblast is being drawn.
+
+    From 5.0 on it is a job, at whose end the operator stays until the next event in the window that shows the frames.
+    """
+    if bpy.app.version >= (5, 0, 0) and not bpy.app.is_job_running("RENDER"):
+        return False
+    windows = bpy.context.window_manager.windows
+    return any(operator.bl_idname == "RENDER_OT_opengl" for window in windows for operator in window.modal_operators)
+
+
 def smooth(node: Any) -> None:
     """Let a compositor's scale or translate node interpolate; where that can be had, with whole edges."""
     if bpy.app.version < (5, 0, 0):

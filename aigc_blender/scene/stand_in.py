@@ -16,7 +16,7 @@ import numpy as np
 from bpy.app.handlers import persistent
 from numpy.typing import NDArray
 
-from . import images, item, shader
+from . import compat, images, item, shader
 
 NAME = "Element Preview"
 
@@ -91,8 +91,7 @@ def settle() -> None:
 
 def playblast() -> bool:
     """Whether viewports are being rendered to files, which no handler tells of; takes the preview out then."""
-    windows = bpy.context.window_manager.windows
-    running = any(operator.bl_idname == "RENDER_OT_opengl" for w in windows for operator in w.modal_operators)
+    running = compat.rendering_viewports()
     if running and "playblast" not in _state.hidden:
         _leave("playblast")
     return running

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from tests.blender.window import hands
 
+PLAY_SECONDS = 6.0
 SHADERS = 40.0  # seconds in which EEVEE compiles its shaders where there is no graphics card
 MODULE = "bl_ext.user_default.aigc_blender"
 project = Path(os.environ["JOURNEY_PROJECT"])
@@ -195,10 +196,10 @@ def preset() -> hands.Steps:
 
 def preview() -> hands.Steps:
     """Switch the live preview on, drag a slider and play: what will be drawn shows, at the pace that there was without it."""
-    view, scene, pulse = hands.area("VIEW_3D"), bpy.context.scene, hands.Pulse()
+    view, scene = hands.area("VIEW_3D"), bpy.context.scene
     scene.aigc_item = next(group for group in bpy.data.node_groups if group.name == "fire")
     hands.area("PROPERTIES").type = "IMAGE_EDITOR"
-    yield 1.0
+    yield from playing("playing without the preview", "13-playing")
     yield from hands.press("aigc.preview", view)
     yield from hands.until("the preview", lambda: live().status()[0] == "LIVE", 60)
     before = live().picture().copy()
@@ -206,29 +207,38 @@ def preview() -> hands.Steps:
     yield from hands.drag(x, y, -60)
     yield from hands.until("the new height", lambda: not (live().picture() == before).all(), 20)
     assert item()["height"] < 0.5, item()["height"]
-    view.spaces.active.shading.type = "MATERIAL"
-    yield SHADERS / 4
-    yield from hands.photo("13-preview")
-    yield from hands.key("SPACE", view)
-    pulse.begin()
-    yield 4.0
-    yield from hands.photo("14-preview-playing")
-    pulses["playing with the preview"] = pulse.end()
-    yield from hands.key("SPACE", view)
-    yield from hands.until("the end of playing", lambda: not hands.window().screen.is_animation_playing, 20)
-    view.spaces.active.shading.type = "SOLID"
+    yield from playing("playing with the preview", "14-preview-playing")
     assert live().running()
 
 
+def playing(name: str, photo: str) -> hands.Steps:
+    """Play for some seconds with the material shown, and stop."""
+    view, pulse = hands.area("VIEW_3D"), hands.Pulse()
+    shading = view.spaces.active.shading
+    shading.type = "MATERIAL"
+    yield SHADERS / 4
+    yield from hands.key("SPACE", view)
+    yield 1.0
+    pulse.begin()
+    yield PLAY_SECONDS
+    pulses[name] = pulse.end()
+    yield from hands.photo(photo)
+    yield from hands.key("SPACE", view)
+    yield from hands.until("the end of playing", lambda: not hands.window().screen.is_animation_playing, 20)
+    shading.type = "SOLID"
+
+
 def outputs() -> hands.Steps:
-    """F12 and a save in the middle of a preview have nothing of it."""
+    """A playblast, F12 and a save in the middle of a preview have nothing of it."""
     view, scene = hands.area("VIEW_3D"), bpy.context.scene
     bpy.context.preferences.view.render_display_type = "NONE"
     scene.render.engine, scene.cycles.samples, scene.cycles.device = "CYCLES", 4, "CPU"
     scene.render.resolution_percentage = 25
     shown = []
     for folder in ("with", "without"):
-        (project / folder).mkdir()
+        yield from playblast(project / folder)
+        if folder == "with":
+            yield from hands.until("the preview's return", shows_preview, 20)
         scene.frame_set(2)
         yield from hands.key("F12", view)
         yield from hands.until("the render's start", lambda: bpy.app.is_job_running("RENDER"), 20)
@@ -243,8 +253,30 @@ def outputs() -> hands.Steps:
             yield from hands.press("aigc.preview", view)
             assert not live().running()
     assert shown[0] == shown[1], f"saved were {shown}"
-    difference = numbers(project / "with" / "render.png") - numbers(project / "without" / "render.png")
-    assert abs(difference).max() < 0.02, f"the render differs by {abs(difference).max():.3f}"
+    names = sorted(path.name for path in (project / "with").glob("*.png"))
+    assert names == ["0001.png", "0002.png", "0003.png", "render.png"]
+    for name in names:
+        difference = numbers(project / "with" / name) - numbers(project / "without" / name)
+        assert abs(difference).max() < 0.02, f"{name} differs by {abs(difference).max():.3f}"
+
+
+def playblast(folder: Path) -> hands.Steps:
+    """View > Render Playblast, of three frames, whose own window stays open."""
+    scene, view, end = bpy.context.scene, hands.area("VIEW_3D"), bpy.context.scene.frame_end
+    scene.render.filepath, scene.frame_end = f"{folder}/", 3
+    view.spaces.active.shading.type = "MATERIAL"  # else the card is grey
+    yield SHADERS / 4
+    with bpy.context.temp_override(window=hands.window(), area=view, region=hands.region(view, "WINDOW")):
+        bpy.ops.render.opengl("INVOKE_DEFAULT", animation=True)
+    yield from hands.until("the playblast", lambda: len(list(folder.glob("*.png"))) == 3, 60)
+    yield from hands.until("the playblast's end", lambda: not bpy.app.is_job_running("RENDER"), 20)
+    scene.frame_end, view.spaces.active.shading.type = end, "SOLID"
+
+
+def shows_preview() -> bool:
+    """Whether the item's node shows the preview."""
+    texture = next(n for n in item().nodes if n.bl_idname == "ShaderNodeTexImage")
+    return texture.image == sys.modules[f"{MODULE}.scene.stand_in"].image()
 
 
 def names_in(path: Path) -> list[str]:
