@@ -10,12 +10,17 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
+from mathutils import Vector
 
 from ..errors import SceneError
 from . import card_light, images, made, material, shader
 
 KIND = "CARD"
 FACING = "Face Camera"  # the constraint's name
+SOLID = {"MESH", "CURVE", "SURFACE", "META", "FONT"}
+LARGER = 2.0  # times a card's length, from which on an object is a room rather than something that it got into
+SPOTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # of a card's height, at which it is looked for in others
+HIDDEN = 2  # of these spots: a card at the middle of a cube as high as itself
 
 
 def check(_group: Any, scene: Any) -> None:
@@ -54,6 +59,23 @@ def refit(group: Any) -> None:
     """Fit all cards of an item to its frames and settings."""
     for card in places(group):
         _fit(group, card, shader.require_image(group))
+
+
+def hidden_in(card: Any, scene: Any) -> Any | None:
+    """The object (bpy.types.Object) of about a card's size around much of it, as the first cube of a new file is; or None."""
+    if len(card.data.vertices) != 4:  # someone has modelled it further
+        return None
+    corners = [card.matrix_basis @ Vector(vertex.co) for vertex in card.data.vertices]
+    foot, top = (corners[0] + corners[1]) / 2, (corners[2] + corners[3]) / 2
+    spots = [foot.lerp(top, share) for share in SPOTS]
+    most = LARGER * max((corners[1] - corners[0]).length, (top - foot).length)
+    for other in scene.objects:
+        if other.type in SOLID and not other.hide_render and max(other.dimensions) <= most:
+            into, low, high = other.matrix_world.inverted_safe(), other.bound_box[0], other.bound_box[6]
+            inside = [all(a < x < b for a, x, b in zip(low, into @ spot, high, strict=True)) for spot in spots]
+            if sum(inside) >= HIDDEN:
+                return other
+    return None
 
 
 def remove(group: Any) -> None:

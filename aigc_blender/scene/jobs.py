@@ -322,7 +322,8 @@ def _show(group: Any, job: Job) -> None:
         if (target if placements.needs_object(kind) else scene) is None:
             job.warnings.append(f"What {group.name} was to be placed on is gone; its frames are in {job.folder}.")
         else:
-            placements.place(group, kind, target, scene)
+            warning = placements.place(group, kind, target, scene)
+            job.warnings += [warning] if warning else []
 
 
 def _owner(job: Job) -> Any | None:

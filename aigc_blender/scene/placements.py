@@ -99,14 +99,16 @@ def check(group: Any, kinds: frozenset[str], target: Any, scene: Any) -> None:
             _BY_KEY[kind].placement.check(group, target if needs_object(kind) else scene)
 
 
-def place(group: Any, kind: str, target: Any, scene: Any) -> None:
-    """Put an item's frames on an object, or into a scene.
+def place(group: Any, kind: str, target: Any, scene: Any) -> str | None:
+    """Put an item's frames on an object, or into a scene; gives a warning where they cannot be seen there.
 
     Raises:
         SceneError: the item has no frames or is linked, or the object or scene cannot take them.
     """
     _require_local(group)
-    _BY_KEY[kind].placement.place(group, target if needs_object(kind) else scene)
+    made = _BY_KEY[kind].placement.place(group, target if needs_object(kind) else scene)
+    around = card.hidden_in(made, scene) if kind == "CARD" else None
+    return f"{group.name} stands inside {around.name}, which hides it; move one of them." if around else None
 
 
 def placed(group: Any, kind: str) -> bool:

@@ -146,9 +146,11 @@ class AIGC_OT_place(ItemOperator):
     def execute(self, context: Any) -> set[str]:
         """Place the element on the active object or in the scene."""
         try:
-            placements.place(self.item(context), self.kind, context.active_object, context.scene)
+            warning = placements.place(self.item(context), self.kind, context.active_object, context.scene)
         except AigcError as error:
             return self.refuse(error)
+        if warning:
+            self.report({"WARNING"}, warning)
         return {"FINISHED"}
 
 
