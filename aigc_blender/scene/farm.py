@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 
 from ..errors import WorkerError
-from . import images, jobs
+from . import images, jobs, strip
 from .warm import Machine, WarmWorker, error_of
 
 POLL_SECONDS = 0.02
@@ -23,11 +23,14 @@ def generated_images() -> list[Any]:
 
 
 def shown_numbers(image: Any, scene_frames: Iterable[int]) -> list[int]:
-    """The numbers of the files that an image shows at some frames of the scene."""
-    covered = images.frames_of(image)
+    """The numbers of the files that an image shows at some frames of a scene: as a texture, and in strips where they stand now."""
+    covered, scene_frames = images.frames_of(image), list(scene_frames)
     if images.recipe_of(image).loop is not None:
-        return sorted({covered.start + (f - covered.start) % len(covered) for f in scene_frames})
-    return sorted({min(max(f, covered.start), covered.stop - 1) for f in scene_frames})
+        numbers = {covered.start + (f - covered.start) % len(covered) for f in scene_frames}
+    else:
+        numbers = {min(max(f, covered.start), covered.stop - 1) for f in scene_frames}
+    strips = [s for scene in bpy.data.scenes for s in strip.shown(image, scene)]
+    return sorted(numbers.union(*(strip.numbers(s, scene_frames) for s in strips)))
 
 
 def generate_missing(scene_frames: Iterable[int], machine: Machine) -> int:

@@ -18,7 +18,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..errors import AigcError
-from . import farm, images
+from . import farm, images, strip
 from .warm import Machine, WarmWorker
 
 VARIABLE = "AIGC_GENERATE_MISSING"  # 0 turns it off, for farms that bring their frames
@@ -64,7 +64,10 @@ def wanted(scene: Any) -> bool:
 
 
 def shown_images(scene: Any) -> list[Any]:
-    """The generated images that may be seen in a scene's render: what leads from them to the scene is followed upwards."""
+    """The generated images that may be seen in a scene's render.
+
+    What leads from them to the scene is followed upwards; strips know files instead of images.
+    """
     users, found = bpy.data.user_map(), []
     for image in farm.generated_images():
         seen, edge = {image}, [image]
@@ -72,7 +75,7 @@ def shown_images(scene: Any) -> list[Any]:
             above = {user for block in edge for user in users.get(block, ()) if _shows(user, block)}
             edge = list(above - seen)
             seen |= above
-        if scene in seen:
+        if scene in seen or strip.shown(image, scene):
             found.append(image)
     return found
 

@@ -6,12 +6,13 @@ A strip does not cycle: a loop's files are listed again and again, over the scen
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import bpy
 
 from ..errors import SceneError
-from . import images, made, shader
+from . import images, item, made, shader
 
 KIND = "STRIP"
 EDITOR = "aigc_made_sequencer"  # custom property of the scene: its sequencer was made here
@@ -55,6 +56,20 @@ def place(group: Any, scene: Any) -> None:
 def places(group: Any) -> list[Any]:
     """The scenes whose sequencer shows an item (bpy.types.Scene)."""
     return [s for s in bpy.data.scenes if not s.library and made.find(_all(s), group, KIND)]
+
+
+def shown(image: Any, scene: Any) -> list[Any]:
+    """The strips of a scene that show an item's image and are not muted."""
+    groups = [group for group in item.shown() if shader.image_of(group) == image]
+    return [s for group in groups for s in made.find(_all(scene), group, KIND) if not s.mute]
+
+
+def numbers(strip: Any, frames: Iterable[int]) -> set[int]:
+    """The numbers of the files that a strip shows at some frames of its scene."""
+    files = [element.filename for element in strip.elements]
+    begin, end, last = strip.frame_final_start, strip.frame_final_end, len(files) - 1
+    places = {min(max(int(f - strip.frame_start), 0), last) for f in frames if begin <= f < end}
+    return {int(files[place].split(".")[-2]) for place in places}
 
 
 def refit(group: Any) -> None:

@@ -86,6 +86,41 @@ def test_what_no_render_shows_is_left_alone_and_the_option_turns_all_off(tmp_pat
 
 
 @kit.in_blender
+def test_a_strip_is_rendered_from_frames_that_come_only_then_also_where_it_was_moved(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import source
+
+    folder = tmp_path / "fire"
+    kit.empty_scene(64, 64)
+    add_fire(frames=4, placement={"STRIP"})
+    assert bpy.ops.aigc.generate(folder=str(folder)) == {"FINISHED"}
+    scene, before = bpy.context.scene, contents(folder)
+    (strip,) = scene.sequence_editor.strips_all
+    strip.frame_start += 10
+    scene.frame_end = 14
+    expected = [kit.rendered(frame, tmp_path) for frame in (11, 12, 13, 14)]
+    assert not np.allclose(expected[0], expected[1], atol=STEP)
+    shutil.rmtree(folder)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
+    scene = bpy.context.scene
+    np.testing.assert_allclose(kit.rendered(12, tmp_path), expected[1], atol=STEP)
+    assert "fire.0002.exr" in contents(folder)
+    assert "fire.0003.exr" not in contents(folder)
+    scene.frame_start, scene.render.filepath = 11, str(tmp_path / "again.####.png")
+    bpy.ops.render.render(animation=True)
+    for frame, pixels in enumerate(expected, 11):
+        again = kit.pixels_of(tmp_path / f"again.{frame:04d}.png")[..., :3]
+        np.testing.assert_allclose(again, pixels, atol=STEP)
+    assert contents(folder) == before
+    for muted in (True, False):
+        (strip,) = scene.sequence_editor.strips_all
+        strip.mute = muted
+        assert bool(source.shown_images(scene)) is not muted
+
+
+@kit.in_blender
 def render_without_a_runtime(tmp_path: Path) -> None:
     """A child of the test below."""
     generated(tmp_path / "fire", frames=2)
