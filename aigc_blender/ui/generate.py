@@ -19,7 +19,7 @@ IDLE_POLL_SECONDS = 10.0
 
 
 class AIGC_OT_generate(ItemOperator):
-    """Generate the frames and put them where they go"""
+    """Generate the frames and put them where they go; what was broken off goes on where it was"""
 
     bl_idname = "aigc.generate"
     bl_label = "Generate"
@@ -55,7 +55,7 @@ class AIGC_OT_generate(ItemOperator):
 
 
 class AIGC_OT_cancel(ItemOperator):
-    """Stop generating; finished frames stay on disk"""
+    """Stop generating; finished frames stay on disk, and Generate goes on from there"""
 
     bl_idname = "aigc.cancel"
     bl_label = "Cancel"

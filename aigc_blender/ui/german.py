@@ -120,11 +120,15 @@ GERMAN: dict[str, str] = {
     "Previous Seed": "Voriger Startwert",
     "Go back to the seed before this one": "Zum Startwert davor zurückkehren",
     "Generate": "Erzeugen",
-    "Generate the frames and put them where they go": "Die Bilder erzeugen und an ihren Ort setzen",
+    "Generate the frames and put them where they go; what was broken off goes on where it was": (
+        "Die Bilder erzeugen und an ihren Ort setzen; was abgebrochen wurde, geht weiter, wo es war"
+    ),
     "Where the frames go; empty for a new version folder beside the .blend": "Wohin die Bilder kommen; leer für einen neuen Versionsordner neben der .blend-Datei",
     "Folder": "Ordner",
     "Cancel": "Abbrechen",
-    "Stop generating; finished frames stay on disk": "Das Erzeugen beenden; fertige Bilder bleiben auf der Platte",
+    "Stop generating; finished frames stay on disk, and Generate goes on from there": (
+        "Das Erzeugen beenden; fertige Bilder bleiben auf der Platte, und Erzeugen geht von dort weiter"
+    ),
     "Generate Missing": "Fehlende erzeugen",
     "Generate what the scene's range lacks of all sequences; viewport renders do not do that by themselves": "Erzeugen, was dem Bereich der Szene an Sequenzen fehlt; Viewport-Renderings tun das nicht von selbst",
     "Before Render": "Vor dem Rendern",

@@ -24,6 +24,7 @@ COLUMNS = (0.5, 0.83, 0.25)  # of a region's width, at which buttons are looked 
 LOOK = 0.1  # seconds in which Blender sees what lies under the mouse
 SETTLE = 0.25  # seconds in which Blender takes in a move of the mouse and draws
 PHOTO_SECONDS = 20.0
+CALM_BEATS, CALM_SECONDS = 4, 30.0  # beats of a timer that come in time, and the longest wait for them
 HEADER = 22  # pixels of a panel's header
 DRAG_MOVES = 6
 
@@ -89,11 +90,21 @@ def under_mouse(of: Any, inside: Any) -> str:
     return ""
 
 
+def calm() -> Steps:
+    """Wait until Blender has drawn what there was to draw: until its timers come in time again."""
+    in_time, deadline = 0, time.monotonic() + CALM_SECONDS
+    while in_time < CALM_BEATS and time.monotonic() < deadline:
+        asked = time.monotonic()
+        yield LOOK / 2
+        in_time = in_time + 1 if time.monotonic() - asked < 2 * LOOK else 0
+
+
 def find(text: str, of: Any, kind: str = "UI", about: int | None = None) -> Steps:
     """Look down a region, in its middle and then at its sides, for the button of this operator or property; gives its place.
 
     Where it is known ``about`` how high it lies, only that stretch is looked through.
     """
+    yield from calm()
     inside = region(of, kind)
     low, high = inside.y, inside.y + inside.height - 8
     if about is not None:
@@ -153,6 +164,7 @@ def open_panel(text: str, of: Any, below: int) -> Steps:
         if under_mouse(of, region(of, "UI")):
             continue
         yield from click(x, y)
+        yield from calm()
         try:
             return (yield from find(text, of, about=y - HEADER))
         except AssertionError:
