@@ -193,6 +193,14 @@ def cancel(identity: str) -> None:
         _end(job, "cancelled")
 
 
+def leave() -> None:
+    """Another file was opened: cancel what runs, which that file may hold items of, and forget what ended in the last."""
+    _latest.clear()
+    _latest.update({job.item: job for job in _running})
+    for identity in list(_latest):
+        cancel(identity)
+
+
 def pump() -> list[Job]:
     """Carry on with all jobs as far as the worker has come; gives those that ended."""
     before = _running.copy()

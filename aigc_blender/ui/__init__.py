@@ -53,6 +53,7 @@ CLASSES = (
 )
 WATCHING = (
     describe,
+    generate,
     item_list,
     image_menu,
     state,
@@ -88,7 +89,6 @@ def unregister() -> None:
     atexit.unregister(unregister)
     preview.unregister()
     runtime.unregister()
-    generate.unwatch()
     jobs.stop()
     bpy.utils.unregister_cli_command(_command)
     _command = None

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.handlers import persistent
 from bpy.app.translations import pgettext_rpt as rpt
 from bpy.props import StringProperty
 
@@ -74,12 +75,6 @@ def watch() -> None:
     bpy.app.timers.register(_tick, persistent=True)
 
 
-def unwatch() -> None:
-    """Look after the jobs no longer."""
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
-
-
 def _tick() -> float | None:
     ended, device = jobs.pump(), preferences.machine(bpy.context).device
     for job in (*ended, *jobs.under_way()):
@@ -93,6 +88,24 @@ def _tick() -> float | None:
     if jobs.running():
         return POLL_SECONDS
     return IDLE_POLL_SECONDS if jobs.worker.present else None
+
+
+@persistent
+def _leave(*_: Any) -> None:
+    jobs.leave()
+
+
+def register() -> None:
+    """Leave a file's generations behind when another is opened."""
+    bpy.app.handlers.load_post.append(_leave)
+
+
+def unregister() -> None:
+    """Look after the jobs no longer."""
+    with contextlib.suppress(ValueError):  # reading factory settings took it out
+        bpy.app.handlers.load_post.remove(_leave)
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
 
 
 @contextlib.contextmanager

@@ -180,6 +180,54 @@ def test_another_file_in_mid_generation_gets_nothing_and_can_generate(tmp_path: 
 
 
 @kit.in_blender
+def test_a_file_that_was_saved_in_mid_generation_gets_nothing_once_it_is_opened_anew(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import images, jobs
+
+    copy = tmp_path / "copy" / "shot.blend"
+    copy.parent.mkdir()
+    ways = {
+        "revert": bpy.ops.wm.revert_mainfile,
+        "copy": lambda: bpy.ops.wm.open_mainfile(filepath=str(copy)),
+    }
+    for name, leave in ways.items():
+        job = begin(shot(tmp_path / name), None)
+        bpy.ops.wm.save_mainfile()
+        bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True)
+        with pytest.raises(RuntimeError, match="none"):
+            bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "none.blend"))
+        assert job.state == "running"  # its file is still there
+        leave()
+        finish(job)
+        assert (job.state, job.error) == ("cancelled", None)
+        assert not jobs.running()
+        assert not [image for image in bpy.data.images if images.RECIPE in image]
+        first = {path: (job.folder / path).stat().st_ino for path in frames_in(job.folder)}
+        assert 0 < len(first) < MANY
+        if name == "revert":  # the next Generate goes on there
+            assert bpy.ops.aigc.generate() == {"FINISHED"}
+            assert [path.name for path in job.folder.parent.iterdir()] == [job.folder.name]
+            assert {path: (job.folder / path).stat().st_ino for path in first} == first
+            assert len(frames_in(job.folder)) == MANY
+
+
+@kit.in_blender
+def test_what_a_file_was_told_of_its_frames_is_not_told_of_the_next(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import jobs
+    from aigc_blender.ui import progress, state
+
+    group = shot(tmp_path, frames=1)
+    assert bpy.ops.aigc.generate() == {"FINISHED"}
+    bpy.ops.wm.revert_mainfile()  # to what had no frames yet
+    group = bpy.context.scene.aigc_item
+    state.refresh(wait=True)
+    assert progress.status(group, jobs.latest(group.aigc.uuid))[1] == "No frames yet"
+
+
+@kit.in_blender
 def test_whatever_is_deleted_in_mid_generation_the_job_ends_and_the_next_works(tmp_path: Path) -> None:
     import bpy
 
