@@ -3,13 +3,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import bpy
-
 from ..card import UNKNOWN_RIGHTS, Card, Style
-from . import picture, shader
+from . import images, picture, shader
 
 TAG_LIMIT = 8
 
@@ -48,7 +45,7 @@ def describe(group: Any, style: Style, card: Card) -> None:
     about.license = about.license or card.licence or UNKNOWN_RIGHTS
     about.copyright = about.copyright or card.rights.statement
     image = shader.image_of(group)
-    file = Path(bpy.path.abspath(image.filepath)) if image else None
+    file = images.first_file(image) if image else None
     shown = picture.of_frame(file, style.glow) if file and file.is_file() else picture.of_style(style)
     if shown is not None:
         picture.put(group.preview_ensure(), shown)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import bpy
@@ -55,7 +54,7 @@ def generate(image: Any, numbers: list[int], worker: WarmWorker, machine: Machin
     Raises:
         AigcError: what is at fault; frames that are finished stay.
     """
-    first = Path(bpy.path.abspath(image.filepath))
+    first = images.first_file(image)
     worker.want(machine)
     while (client := worker.client()) is None:
         time.sleep(POLL_SECONDS)

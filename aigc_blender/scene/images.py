@@ -115,9 +115,14 @@ def frames_of(image: Any) -> range:
     return range(first, last + 1)
 
 
+def first_file(image: Any) -> Path:
+    """The file that an image names, a linked one's as the file means it that it is linked from."""
+    return Path(bpy.path.abspath(image.filepath, library=image.library))
+
+
 def file_of(image: Any, frame: int) -> Path:
     """The file that a scene frame of the image's sequence lies in, whether it is there or not."""
-    first = Path(bpy.path.abspath(image.filepath))
+    first = first_file(image)
     stem = first.stem.rpartition(".")[0]
     return first.with_name(f"{stem}.{frame:04d}{first.suffix}")
 

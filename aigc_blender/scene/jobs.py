@@ -142,7 +142,7 @@ def model_of(recipe: Recipe, image: Any, folders: tuple[Path, ...]) -> ModelFile
     Raises:
         ModelError: it is in neither place.
     """
-    return model_by_digest(recipe.model, (*folders, Path(bpy.path.abspath(image.filepath)).parent))
+    return model_by_digest(recipe.model, (*folders, images.first_file(image).parent))
 
 
 def image_key(image: Any) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +61,45 @@ def test_an_override_is_refused_as_blender_forgets_its_frames_and_can_be_made_lo
     assert len(frames_in(tmp_path / "aigc" / "fire" / "v001")) == 2
     assert Path(library).read_bytes() == theirs
     assert not (tmp_path / "library" / "aigc").exists()
+
+
+@kit.in_blender
+def test_the_frames_and_the_model_of_a_linked_image_lie_beside_its_own_file(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import compat, farm, images, shader
+    from aigc_blender.scene.warm import Machine
+
+    shot(tmp_path / "library", frames=2)
+    assert bpy.ops.aigc.generate() == {"FINISHED"}
+    bpy.ops.wm.save_mainfile()
+    folder = tmp_path / "library" / "aigc" / "fire" / "v001"
+    whole = frames_in(folder)
+    image = shader.require_image(linked_item(bpy.data.filepath))
+    ours = tmp_path / "ours" / "deep"
+    ours.mkdir(parents=True)
+    bpy.ops.wm.save_as_mainfile(filepath=str(ours / "shot.blend"))
+    assert image.library is not None
+    assert image.filepath.startswith("//")
+    assert [images.file_of(image, n).resolve() for n in (1, 2)] == [folder / name for name in whole]
+    assert bpy.ops.aigc.collect(image=image.name, directory=str(tmp_path / "all")) == {"FINISHED"}
+    assert frames_in(tmp_path / "all") == whole
+
+    (model,) = (tmp_path / "all").glob("*.safetensors")
+    model.rename(folder / model.name)  # to be found there, where none is installed
+    os.environ["AIGC_MODEL_PATH"] = ""
+    ways = {
+        "asked": bpy.ops.aigc.generate_missing,
+        "farm": lambda: farm.generate_missing([1, 2], Machine(device="cpu")),
+        "render": lambda: [kit.rendered(frame, tmp_path) for frame in (1, 2)],
+    }
+    material = bpy.data.materials.new("Shows it")
+    compat.use_nodes(material)
+    material.node_tree.nodes.new("ShaderNodeTexImage").image = image
+    bpy.context.active_object.data.materials.append(material)
+    for way, generate in ways.items():
+        for path in folder.glob("*.png"):
+            path.unlink()
+        generate()
+        assert frames_in(folder) == whole, way
+    assert [path.name for path in ours.iterdir()] == ["shot.blend"]
