@@ -18,6 +18,19 @@ from . import images
 Copies = list[tuple[Path, Path]]
 
 
+def check_repath(image: Any) -> None:
+    """Refuse an image whose path is not this file's to change.
+
+    Raises:
+        SequenceError: it is linked.
+    """
+    if image.library is not None:  # of an override Blender saves the path
+        raise SequenceError(
+            f"Image {image.name} is linked, so its path can be changed in {image.library.filepath} alone; "
+            "collect it there, or without Use the Copy."
+        )
+
+
 def plan(image: Any, folder: Path, model_folders: tuple[Path, ...]) -> Copies:
     """What is to be copied where; changes nothing.
 

@@ -130,6 +130,8 @@ class AIGC_OT_collect(ImageOperator):
             self.report({"ERROR"}, "No folder was given to collect into; choose one")
             return {"CANCELLED"}
         folder = Path(bpy.path.abspath(self.directory)).absolute()
+        if self.repath:
+            collect.check_repath(image)
         copies = collect.plan(image, folder, preferences.machine(context).folders)
         if bpy.app.background:
             collect.copy(copies)

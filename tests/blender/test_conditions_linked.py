@@ -11,7 +11,7 @@ import pytest
 
 from aigc_blender.errors import SceneError
 from tests.blender import kit
-from tests.blender.test_conditions import frames_in, shot
+from tests.blender.test_conditions import assert_one_sentence, frames_in, shot
 
 
 def linked_item(library: str) -> Any:
@@ -103,3 +103,29 @@ def test_the_frames_and_the_model_of_a_linked_image_lie_beside_its_own_file(tmp_
         generate()
         assert frames_in(folder) == whole, way
     assert [path.name for path in ours.iterdir()] == ["shot.blend"]
+
+
+@kit.in_blender
+def test_a_linked_image_cannot_be_led_to_a_copy_and_says_so_before_one_is_made(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import shader
+
+    shot(tmp_path / "library", frames=1)
+    assert bpy.ops.aigc.generate() == {"FINISHED"}
+    bpy.ops.wm.save_mainfile()
+    image = shader.require_image(linked_item(bpy.data.filepath))
+    target = tmp_path / "all"
+
+    def collect(*, repath: bool) -> set[str]:
+        return set(bpy.ops.aigc.collect(image=image.name, directory=str(target), repath=repath))
+
+    before = image.filepath
+    text = assert_one_sentence(kit.refusal(lambda: collect(repath=True)))
+    assert image.name in text
+    assert "shot.blend" in text
+    assert (image.filepath, target.exists()) == (before, False)
+    assert bpy.ops.aigc.make_local() == {"FINISHED"}
+    image = image.make_local()
+    assert collect(repath=True) == {"FINISHED"}
+    assert Path(bpy.path.abspath(image.filepath)) == target / "fire.0001.png"
