@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 
 from ..errors import SceneError
-from . import compat, images, made, shader, splice
+from . import compat, images, item, made, shader, splice
 from .drivers import drive
 from .nodes import Nodes
 
@@ -27,7 +27,7 @@ def check(_group: Any, scene: Any) -> None:
         SceneError: the scene or its compositor is linked.
     """
     tree = compat.compositor(scene)
-    if scene.library or (tree is not None and tree.library):
+    if scene.library or (tree is not None and item.is_linked(tree)):
         raise SceneError(f"The compositor of scene {scene.name} is linked from another file; make it local.")
 
 

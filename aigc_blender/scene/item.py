@@ -64,9 +64,9 @@ def is_item(group: Any) -> bool:
     return group.bl_idname == "ShaderNodeTree" and bool(group.aigc.uuid)
 
 
-def is_linked(group: Any) -> bool:
-    """Whether a node group is of another file; an override of one is, too: Blender does not save what its nodes show."""
-    return group.library is not None or group.override_library is not None
+def is_linked(block: Any) -> bool:
+    """Whether a data-block is of another file; an override of one is, too: Blender does not save its nodes."""
+    return block.library is not None or block.override_library is not None
 
 
 def renew() -> None:

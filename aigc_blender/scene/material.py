@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from ..errors import SceneError
-from . import compat, made, shader, splice
+from . import compat, item, made, shader, splice
 
 KIND = "MATERIAL"
 SLOT = "aigc_slot"  # custom property of a material: it was made with its slot
@@ -30,8 +30,13 @@ def check(_group: Any, target: Any) -> None:
     if target.type == "MESH" and not target.data.uv_layers:
         raise SceneError(f"Object {target.name} has no UV map to lay the texture on; unwrap it.")
     material = target.active_material
-    if material is not None and material.library:
+    if material is not None and item.is_linked(material):
         raise SceneError(f"Material {material.name} is linked from another file; make it local or choose another.")
+    if material is None and target.data.override_library:  # Blender would not save that it has one
+        raise SceneError(
+            f"Object {target.name} has its data from another file, where no material can be added; "
+            "make it local or choose another."
+        )
 
 
 def place(group: Any, target: Any) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 import bpy
 
 from ..errors import SceneError
-from . import compat, images, made, shader, splice
+from . import compat, images, item, made, shader, splice
 from .nodes import Nodes
 
 KIND = "WORLD"
@@ -46,7 +46,7 @@ def check(group: Any, scene: Any) -> None:
     """
     if scene.library:
         raise SceneError(f"Scene {scene.name} is linked from another file; place the element in a scene of this one.")
-    if scene.world is not None and scene.world.library:
+    if scene.world is not None and item.is_linked(scene.world):
         raise SceneError(f"World {scene.world.name} is linked from another file; make it local or choose another.")
     if not group.aigc.tile_x:
         raise SceneError(f"Element {group.name} would show a seam in the world; turn on Tile X under Tiling.")

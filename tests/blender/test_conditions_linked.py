@@ -12,6 +12,7 @@ import pytest
 from aigc_blender.errors import SceneError
 from tests.blender import kit
 from tests.blender.test_conditions import assert_one_sentence, frames_in, shot
+from tests.blender.test_generate import add_fire
 
 
 def linked_item(library: str) -> Any:
@@ -129,3 +130,62 @@ def test_a_linked_image_cannot_be_led_to_a_copy_and_says_so_before_one_is_made(t
     image = image.make_local()
     assert collect(repath=True) == {"FINISHED"}
     assert Path(bpy.path.abspath(image.filepath)) == target / "fire.0001.png"
+
+
+@kit.in_blender
+def test_what_blender_would_not_save_in_an_override_is_refused_before_generating(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import compat, material
+
+    kit.empty_scene()
+    for name in ("Bare", "Slot", "Own"):
+        kit.add_plane(name).data.materials.append(bpy.data.materials.new(name) if name == "Own" else None)
+    bpy.data.meshes["Bare"].materials.clear()
+    compat.use_nodes(bpy.data.materials["Own"])
+    bpy.data.node_groups.new("Grade", "CompositorNodeTree").use_fake_user = True
+    library = str(tmp_path / "library.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=library)
+
+    scene = kit.empty_scene()
+    with bpy.data.libraries.load(library, link=True) as (theirs, ours):
+        ours.objects, ours.worlds, ours.node_groups = [*theirs.objects], [*theirs.worlds], [*theirs.node_groups]
+    planes = [bpy.data.objects[name].override_create(remap_local_usages=True) for name in ("Bare", "Slot", "Own")]
+    for plane in planes:
+        plane.data.override_create(remap_local_usages=True)
+        scene.collection.objects.link(plane)
+    own = planes[2].active_material.override_create(remap_local_usages=True)
+    scene.world = ours.worlds[0].override_create(remap_local_usages=True)
+    grade = ours.node_groups[0].override_create(remap_local_usages=True)
+    group = add_fire(frames=2, tile_x=True, format="png")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+
+    def refused(plane: Any) -> str:
+        bpy.context.view_layer.objects.active = plane
+        text = assert_one_sentence(kit.refusal(bpy.ops.aigc.generate))
+        assert "make it local" in text
+        return text
+
+    named = {plane.name: refused(plane) for plane in planes}
+    assert all(name in text for name, text in named.items())
+    group.aigc.placement = {"WORLD"}
+    assert scene.world.name in refused(None)
+    if bpy.app.version >= (5, 0, 0):  # before, it is a part of the scene
+        group.aigc.placement = {"COMPOSITOR"}
+        scene.compositing_node_group = grade
+        assert "compositor" in refused(None)
+    assert not (tmp_path / "aigc").exists()
+
+    # As the refusal says.
+    group.aigc.placement = {"MATERIAL"}
+    planes[0].data.make_local(clear_liboverride=True)
+    planes[2].active_material = own.make_local(clear_liboverride=True)
+    bpy.context.view_layer.objects.active = planes[0]
+    assert bpy.ops.aigc.generate() == {"FINISHED"}
+    bpy.context.view_layer.objects.active = planes[2]
+    assert bpy.ops.aigc.place(kind="MATERIAL") == {"FINISHED"}
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
+    shown = material.places(bpy.context.scene.aigc_item)
+    assert len(shown) == 2
+    assert all(o.active_material in shown for o in bpy.data.objects if o.name in ("Bare", "Own") and not o.library)
