@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -19,14 +20,25 @@ _VERSION = re.compile(r"v(\d{3,})")
 
 
 def output_root() -> tuple[Path, str | None]:
-    """The folder above all items' folders and, where it is not beside the .blend, a warning that says so."""
+    """The folder above all items' folders and, where it is not beside the .blend, a warning that says so.
+
+    Raises:
+        SequenceError: the .blend is not saved, and there is no folder of the user's either.
+    """
     if bpy.data.filepath:
         return Path(bpy.path.abspath("//aigc")), None
     package = __package__.removesuffix(".scene")
     if package.startswith("bl_ext."):
-        user = bpy.utils.extension_path_user(package, path="unsaved", create=True)
+        user = bpy.utils.extension_path_user(package, path="unsaved")
     else:
-        user = bpy.utils.user_resource("DATAFILES", path="aigc_blender/unsaved", create=True)
+        user = bpy.utils.user_resource("DATAFILES", path="aigc_blender/unsaved")
+    with contextlib.suppress(OSError):
+        Path(user).mkdir(parents=True, exist_ok=True)
+    if not user or not Path(user).is_dir():
+        raise SequenceError(
+            f"The .blend is not saved, and {user or 'a folder of the user'} cannot be made for its frames; "
+            "save the .blend and generate again."
+        )
     return Path(
         user
     ), f"The .blend is not saved, so the frames go to {user}; save it and generate again to keep them together."

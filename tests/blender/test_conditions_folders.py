@@ -202,3 +202,22 @@ def test_a_first_save_in_mid_generation_loses_no_frame(tmp_path: Path) -> None:
     bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
     image = shader.require_image(bpy.context.scene.aigc_item)
     assert all(images.file_of(image, number).is_file() for number in range(1, MANY + 1))
+
+
+@kit.in_blender
+def test_without_a_folder_for_unsaved_files_it_asks_for_the_file_to_be_saved(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import jobs
+
+    os.chdir(tmp_path)  # where nothing is to appear
+    kit.empty_scene()
+    kit.add_plane()
+    add_fire(frames=1, format="png")
+    Path(bpy.utils.user_resource("DATAFILES")).write_text("in the way")
+    text = assert_one_sentence(kit.refusal(bpy.ops.aigc.generate))
+    assert "save the .blend" in text
+    assert not jobs.running()
+    assert not list(tmp_path.iterdir())
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    assert bpy.ops.aigc.generate() == {"FINISHED"}
