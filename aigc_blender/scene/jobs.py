@@ -324,6 +324,11 @@ def _show(group: Any, job: Job) -> None:
     placements.refit(group)
     if before is not None and not before.users:
         bpy.data.images.remove(before)
+    if job.versioned and versions.left_behind(job.folder):
+        job.warnings.append(
+            f"The .blend was saved elsewhere while {group.name} was generated, so the frames are in {job.folder}; "
+            "Collect with Use the Copy brings them along."
+        )
     target = _by_session(bpy.data.objects, job.place.target)
     scene = _by_session(bpy.data.scenes, job.place.scene)
     for kind in sorted(k for k in job.place.kinds if not placements.placed(group, k)):

@@ -44,6 +44,11 @@ def output_root() -> tuple[Path, str | None]:
     ), f"The .blend is not saved, so the frames go to {user}; save it and generate again to keep them together."
 
 
+def left_behind(folder: Path) -> bool:
+    """Whether the .blend was saved elsewhere since one of its items was given this version folder."""
+    return bool(bpy.data.filepath) and folder.parent.parent != output_root()[0]
+
+
 def file_name(name: str) -> str:
     """An item's name as the name of files and folders on any system."""
     safe = re.sub(r"[^\w.-]+", "_", name).strip("._")

@@ -167,17 +167,25 @@ def test_a_folder_that_is_read_only_is_named(tmp_path: Path) -> None:
 
 
 @kit.in_blender
-def test_save_as_in_mid_generation_loses_no_frame(tmp_path: Path) -> None:
+def test_save_as_in_mid_generation_loses_no_frame_and_says_where_they_are(tmp_path: Path) -> None:
     import bpy
 
     from aigc_blender.scene import images, shader
+    from aigc_blender.ui import progress
 
-    group = shot(tmp_path / "before")
+    job = begin(shot(tmp_path / "before"), None)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "before" / "other.blend"))
+    finish(job)
+    assert not any(str(job.folder) in text for text in job.warnings)  # they lie beside it
+
+    group = shot(tmp_path / "before", name="next.blend", seed=2)
     job = begin(group, None)
     (tmp_path / "after" / "deep").mkdir(parents=True)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "after" / "deep" / "shot.blend"))
     finish(job)
     assert (job.state, job.error) == ("done", None)
+    assert str(job.folder) in assert_one_sentence(job.warnings[-1])
+    assert progress.status(group, job) == ("ERROR", job.warnings[-1])
     bpy.ops.wm.save_mainfile()
     bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
     image = shader.require_image(bpy.context.scene.aigc_item)
@@ -198,6 +206,7 @@ def test_a_first_save_in_mid_generation_loses_no_frame(tmp_path: Path) -> None:
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
     finish(job)
     assert (job.state, job.error) == ("done", None)
+    assert str(job.folder) in assert_one_sentence(job.warnings[-1])
     bpy.ops.wm.save_mainfile()
     bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
     image = shader.require_image(bpy.context.scene.aigc_item)
