@@ -331,10 +331,12 @@ def _show(group: Any, job: Job) -> None:
         )
     target = _by_session(bpy.data.objects, job.place.target)
     scene = _by_session(bpy.data.scenes, job.place.scene)
-    for kind in sorted(k for k in job.place.kinds if not placements.placed(group, k)):
-        if (target if placements.needs_object(kind) else scene) is None:
-            job.warnings.append(f"What {group.name} was to be placed on is gone; its frames are in {job.folder}.")
-        else:
+    wanted = sorted(kind for kind in job.place.kinds if not placements.placed(group, kind))
+    gone = [kind for kind in wanted if (target if placements.needs_object(kind) else scene) is None]
+    if gone:
+        job.warnings.append(f"What {group.name} was to be placed on is gone; its frames are in {job.folder}.")
+    for kind in wanted:
+        if kind not in gone:
             warning = placements.place(group, kind, target, scene)
             job.warnings += [warning] if warning else []
 

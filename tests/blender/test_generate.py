@@ -174,7 +174,7 @@ def test_a_runtime_that_is_not_there_is_named_with_the_remedy(tmp_path: Path) ->
 def test_what_is_deleted_meanwhile_is_missed_and_no_more(tmp_path: Path) -> None:
     import bpy
 
-    from aigc_blender.scene import item, jobs, shader
+    from aigc_blender.scene import item, jobs, placements, shader
 
     kit.empty_scene()
     plane = kit.add_plane()
@@ -188,11 +188,14 @@ def test_what_is_deleted_meanwhile_is_missed_and_no_more(tmp_path: Path) -> None
 
     kit.add_plane()
     group.aigc.seed += 1
+    group.aigc.placement, group.aigc.tile_x = set(placements.KINDS), True
     other = bpy.data.scenes.new("Other")
     job = begin(group, tmp_path / "scene")
     bpy.data.scenes.remove(next(s for s in bpy.data.scenes if s != other))
     carry_on(lambda: job.state != "running")
     assert job.state == "done"
+    assert len([text for text in job.warnings if "is gone" in text]) == 1  # for all of its places
+    assert placements.placed(group, "MATERIAL")  # whose object is still there
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     kit.empty_scene()
