@@ -80,10 +80,12 @@ class SequenceWriter:
                 if not folder.exists():
                     folder.mkdir(exist_ok=True)
                     made.append(folder)
-            beside = read_sidecar(path)
-            if not (beside and self._same_sequence(beside) and beside.device == self._sidecar.device):
+            if not self._is_described():
                 self._replace(path, lambda temporary: _write_text(temporary, self._sidecar.to_json()))
         except OSError as error:
+            # Another process that has written this very recipe may have swept ours away.
+            if isinstance(error, FileNotFoundError) and self._is_described():
+                return
             for folder in reversed(made):
                 with contextlib.suppress(OSError):
                     folder.rmdir()
@@ -114,8 +116,8 @@ class SequenceWriter:
         return path
 
     def sweep(self, numbers: Iterable[int]) -> None:
-        """Remove what killed processes left of frames that are finished now."""
-        finished = {self.path(number).name for number in numbers}
+        """Remove what killed processes left of the recipe and of frames, which are finished now."""
+        finished = {self.path(number).name for number in numbers} | {sidecar_path(self.folder, self._stem).name}
         for leftover in self.folder.glob(f".{glob.escape(self._stem)}.*.tmp"):
             if leftover.name[1:].rsplit(".", 2)[0] in finished:
                 with contextlib.suppress(OSError):
@@ -143,6 +145,11 @@ class SequenceWriter:
                 f"Frames in {self.folder} were drawn on {other} and {ours} would differ slightly; "
                 f"give --device {other}, or another folder for the whole sequence."
             )
+
+    def _is_described(self) -> bool:
+        """Whether the sidecar that is there is ours."""
+        beside = read_sidecar(sidecar_path(self.folder, self._stem))
+        return bool(beside and self._same_sequence(beside) and beside.device == self._sidecar.device)
 
     def _same_sequence(self, other: Sidecar) -> bool:
         return (other.recipe, other.format) == (self._sidecar.recipe, self._sidecar.format)

@@ -144,12 +144,13 @@ def test_a_folder_that_cannot_be_is_refused_and_leaves_nothing(tmp_path: Path) -
     assert names(tmp_path) == ["file"]
 
 
-def test_leftovers_of_finished_frames_are_swept_and_no_others(tmp_path: Path) -> None:
+def test_leftovers_of_finished_frames_and_of_the_recipe_are_swept_and_no_others(tmp_path: Path) -> None:
     write(tmp_path, range(1, 3))
-    for name in (".fire.0001.png.0123.tmp", ".fire.0003.png.0123.tmp", ".smoke.0001.png.0123.tmp"):
+    others = [".fire.0003.png.0123.tmp", ".smoke.0001.png.0123.tmp", ".smoke.recipe.json.0123.tmp"]
+    for name in (".fire.0001.png.0123.tmp", ".fire.recipe.json.0123.tmp", *others):
         (tmp_path / name).write_bytes(b"half")
     writer(tmp_path).sweep([1, 2])
-    assert names(tmp_path)[:2] == [".fire.0003.png.0123.tmp", ".smoke.0001.png.0123.tmp"]
+    assert [name for name in names(tmp_path) if name.startswith(".")] == others
 
 
 def test_many_writers_of_one_sequence(tmp_path: Path) -> None:
@@ -166,6 +167,20 @@ def test_many_writers_of_one_sequence(tmp_path: Path) -> None:
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(task, range(12)))
     assert names(tmp_path) == [*(f"fire.{n:04d}.png" for n in range(1, 9)), "fire.recipe.json"]
+
+
+def test_many_writers_that_begin_while_others_end(tmp_path: Path) -> None:
+    """One that ends sweeps up what another is just writing as its recipe, which is the same."""
+
+    def task(folder: Path) -> None:
+        sequence = writer(folder)
+        sequence.open()
+        sequence.sweep([1])
+
+    for number in range(50):
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(task, repeat(tmp_path / str(number), 6)))
+        assert names(tmp_path / str(number)) == ["fire.recipe.json"]
 
 
 @pytest.fixture
