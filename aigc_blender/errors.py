@@ -7,6 +7,9 @@ command that ends with it: 2 where the input is at fault, 1 where the machine is
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class AigcError(Exception):
     """Base of every error whose text is written for the user."""
@@ -68,3 +71,21 @@ class WorkerError(AigcError):
     """The worker ended or answered out of turn."""
 
     code = "worker"
+
+
+@contextmanager
+def threads_told() -> Iterator[None]:
+    """Tell a user that the system gives no thread, for which Python has no error of its own.
+
+    Raises:
+        AigcError: it gives none.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "can't start new thread" not in str(error):
+            raise
+        raise AigcError(
+            "The system gives no more threads; close other programs, or raise its limits of processes and memory, and "
+            "generate again."
+        ) from None

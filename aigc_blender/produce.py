@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from .card import ModelFile, Style, read_model_file
-from .errors import AigcError, ModelError
+from .errors import AigcError, ModelError, threads_told
 from .generator.checkpoint import load_model
 from .generator.sampler import Frame, Plan, Sampler, resolve_device
 from .library import model_by_digest, model_for_style
@@ -95,7 +95,7 @@ def produce(
         AigcError: the input is at fault, or the machine; finished frames stay.
     """
     recipe, file = choose_model(recipe, model)
-    with _memory_told(recipe):
+    with _limits_told(recipe):
         sampler = _sampler(file.path, file.digest, resolve_device(device).type, threads)
         versions = _versions(sampler.device)
     plan = sampler.plan(recipe)
@@ -117,7 +117,7 @@ def produce(
             raise _Cancelled
         progress.advance(frames)
 
-    with _memory_told(recipe), closing(sampler.frames(recipe, missing, on_block)) as frames:
+    with _limits_told(recipe), closing(sampler.frames(recipe, missing, on_block)) as frames:
         written = _write_all(frames, writer, style.alpha, _glow(recipe, sampler), on_event)
     if written == len(missing):
         writer.sweep(numbers)
@@ -258,10 +258,11 @@ def _returns(value: float | Track, loop: int, modulo: int | None = None) -> bool
 
 
 @contextmanager
-def _memory_told(recipe: Recipe) -> Iterator[None]:
-    """Tell a user of a lack of memory, also where the device has none left for the model alone."""
+def _limits_told(recipe: Recipe) -> Iterator[None]:
+    """Tell a user of a lack of memory or threads, also where the device has no room left for the model alone."""
     try:
-        yield
+        with threads_told():
+            yield
     except (MemoryError, RuntimeError) as error:
         text = str(error).lower()
         if isinstance(error, RuntimeError) and not any(words in text for words in _NO_MEMORY):

@@ -2,6 +2,7 @@
 """From recipe to frames: the same pixels in any split, resumed, cancelled."""
 
 import re
+import threading
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -265,3 +266,13 @@ def test_models_are_found_by_style_and_by_digest(model: Path, monkeypatch: pytes
     assert file.path == model
     with pytest.raises(ModelError):
         choose_model(replace(FIRE, model="ab" * 32))
+
+
+def test_a_lack_of_threads_is_told_as_such(tmp_path: Path, model: Path) -> None:
+    threading.stack_size(2**46)  # bytes, for which no system has the room
+    try:
+        with pytest.raises(AigcError, match="no more threads"):
+            draw(FIRE, range(1, 3), tmp_path, model)
+    finally:
+        threading.stack_size(0)
+    assert draw(FIRE, range(1, 3), tmp_path, model).written == 2

@@ -12,7 +12,7 @@ from typing import Any
 
 import bpy
 
-from ..errors import AigcError
+from ..errors import AigcError, threads_told
 from ..library import PATH_VARIABLE, model_folders
 from ..runtime.code import install_code, worker_command
 from ..runtime.environment import child_environment
@@ -60,15 +60,19 @@ class WarmWorker:
             self.stop()
         self.machine = machine
         pool = ThreadPoolExecutor(1, thread_name_prefix="aigc-start")
-        self._starting = pool.submit(_start, machine, Path(bpy.app.tempdir) / "aigc-worker.log")
+        try:
+            with threads_told():
+                self._starting = pool.submit(_start, machine, Path(bpy.app.tempdir) / "aigc-worker.log")
+        except AigcError as error:  # which `client` tells, as all that goes wrong here
+            self._starting = Future()
+            self._starting.set_exception(error)
         pool.shutdown(wait=False)
 
     def client(self) -> WorkerClient | None:
         """The worker, or None while it is not there yet.
 
         Raises:
-            RuntimeMissingError: no interpreter can run it.
-            WorkerError: it cannot be started.
+            AigcError: no interpreter can run it, or it cannot be started.
         """
         return self._starting.result() if self._starting is not None and self._starting.done() else None
 

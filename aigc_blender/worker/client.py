@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
-from ..errors import WorkerError
+from ..errors import AigcError, WorkerError, threads_told
 from ..runtime.environment import NO_WINDOW, child_environment
 from .protocol import LAST, Message, decode, encode
 
@@ -61,7 +61,7 @@ class WorkerClient:
         """Start the process; it says hello once torch is there.
 
         Raises:
-            WorkerError: it cannot be started, or was before.
+            AigcError: it cannot be started, or was before.
         """
         if self._process:
             raise WorkerError("The worker was started before; make a new one.")
@@ -83,10 +83,16 @@ class WorkerClient:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._running = True
-        for work, pipe in ((self._write, self._process.stdin), (self._read, self._process.stdout)):
-            thread = threading.Thread(target=work, args=(pipe,), name=f"aigc{work.__name__}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        try:
+            for work, pipe in ((self._write, self._process.stdin), (self._read, self._process.stdout)):
+                thread = threading.Thread(target=work, args=(pipe,), name=f"aigc{work.__name__}", daemon=True)
+                with threads_told():
+                    thread.start()
+                self._threads.append(thread)
+        except AigcError:
+            self._running = False
+            self.stop(0.0)
+            raise
 
     def send(self, kind: str, inbox: Inbox | None = None, **fields: Any) -> int:
         """Queue a request and give its id; its answers come from ``poll``, or go to an inbox of the caller's.

@@ -18,7 +18,7 @@ import traceback
 from pathlib import Path
 from typing import IO
 
-from ..errors import RuntimeMissingError, SequenceError, WorkerError
+from ..errors import AigcError, RuntimeMissingError, SequenceError, WorkerError, threads_told
 from ..library import find_models
 from ..recipe import recipe_from_dict
 from .previews import Previews
@@ -46,15 +46,16 @@ class Server:
 
     def run(self) -> int:
         """Work until told to quit or stdin closes; gives the exit code."""
-        threading.Thread(target=self._listen, name="aigc-requests", daemon=True).start()
         try:
-            self._hello()
-            self._previews.start()
+            with threads_told():
+                threading.Thread(target=self._listen, name="aigc-requests", daemon=True).start()
+                self._hello()
+                self._previews.start()
             while (request := self._queue.get()) and not self._ending.is_set():
                 self._working.set()
                 self._answer(request)
                 self._working.clear()
-        except RuntimeMissingError as error:
+        except AigcError as error:
             self._send({"type": "error", "id": 0, "code": error.code, "text": str(error)})
             return 1
         except _Gone:

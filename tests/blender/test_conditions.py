@@ -283,3 +283,35 @@ def test_a_worker_without_memory_says_so_and_goes_on_working(tmp_path: Path) -> 
     group.aigc.width, group.aigc.height, group.aigc.seed = 128, 128, 5
     assert bpy.ops.aigc.generate() == {"FINISHED"}
     assert worker_pid() == pid
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the stack of a thread is not the user's to set")
+@kit.in_blender
+def test_without_threads_it_says_so_and_with_some_again_it_generates(tmp_path: Path) -> None:
+    import resource
+    import threading
+
+    import bpy
+
+    from aigc_blender.scene import jobs
+
+    endless = 2**46  # bytes of a thread's stack: no system has the room
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    group = shot(tmp_path, frames=1)
+    ways = {
+        "Blender": (lambda: threading.stack_size(endless), lambda: threading.stack_size(0)),
+        "worker": (
+            lambda: resource.setrlimit(resource.RLIMIT_STACK, (endless, hard)),
+            lambda: resource.setrlimit(resource.RLIMIT_STACK, (soft, hard)),
+        ),
+    }
+    for seed, (take, give) in enumerate(ways.values()):
+        group.aigc.seed = seed
+        take()
+        text = assert_one_sentence(kit.refusal(bpy.ops.aigc.generate))
+        give()
+        assert "no more threads" in text
+        assert "close other programs" in text
+        assert len(list(tmp_path.rglob("v*"))) == seed  # of what was refused nothing is left
+        assert bpy.ops.aigc.generate() == {"FINISHED"}
+        jobs.stop()  # so that the next starts a worker

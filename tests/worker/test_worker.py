@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from aigc_blender.errors import WorkerError
+from aigc_blender.errors import AigcError, WorkerError
 from aigc_blender.recipe import Recipe
 from aigc_blender.runtime.code import install_code, worker_command
 from aigc_blender.runtime.environment import child_environment
@@ -24,6 +25,7 @@ from tests.models import tiny_model
 
 FIRE = Recipe("fire", seed=7, width=32, height=48, loop=48)
 LARGE = Recipe("fire", seed=7, width=1280, height=1280)  # some frames a second
+NO_ROOM = 2**46  # bytes of a thread's stack, for which no system has any
 PATIENCE = 120.0  # seconds; only a fault ever waits so long
 
 
@@ -242,6 +244,21 @@ def test_a_large_request_does_not_wait_for_a_slow_worker(tmp_path: Path) -> None
     client.start()
     client.send("generate", frames=list(range(500_000)))  # far more than a pipe holds
     client.stop(timeout_s=0.1)
+
+
+def test_without_threads_it_says_so_and_leaves_no_process(
+    command: list[str], env: dict[str, str], tmp_path: Path
+) -> None:
+    client = WorkerClient(command, tmp_path / "worker.txt", env)
+    threading.stack_size(NO_ROOM)
+    try:
+        with pytest.raises(AigcError, match="no more threads"):
+            client.start()
+    finally:
+        threading.stack_size(0)
+    assert not client.alive
+    assert client.pid is not None
+    assert gone(client.pid)
 
 
 def test_a_command_that_cannot_be_run(tmp_path: Path) -> None:
