@@ -30,7 +30,7 @@ class _State:
     editors: dict[int, bool] = field(
         default_factory=dict
     )  # image editors that turned to it, and if from the item's own
-    away: set[int] = field(default_factory=set)  # those of them that are to turn back to it after a save
+    away: set[int] = field(default_factory=set)  # those of them that are to turn back to it
     rendered: bool = False  # a render has ended, which is told in a thread of its own
 
 
@@ -153,7 +153,7 @@ def _take_out() -> None:
 
 def _leave(why: str) -> None:
     shown = image()
-    if shown is not None and why == "save":
+    if shown is not None and not _state.hidden:
         _state.away = {e.as_pointer() for e in _image_editors() if e.image == shown}
     _state.hidden.add(why)
     _take_out()
@@ -165,9 +165,10 @@ def _return(why: str) -> None:
     group, shown = item.find(_state.item) if _state.item else None, image()
     if not _state.hidden and group is not None and shown is not None:
         _put_in(group, shown)
-        if why == "save":
-            for editor in [e for e in _image_editors() if e.as_pointer() in _state.away]:
+        for editor in [e for e in _image_editors() if e.as_pointer() in _state.away]:
+            if editor.image in (None, shader.image_of(group)):  # else it was turned to something new meanwhile
                 editor.image = shown
+        _state.away.clear()
 
 
 @persistent
@@ -208,8 +209,9 @@ def _after_load(*_: Any) -> None:
 
 @persistent
 def _after_import(*_: Any) -> None:
-    """Of a library that was written in mid-preview; one that is on here is put in place anew with its next picture."""
-    remove()
+    """Put right what comes of a library that was written in mid-preview."""
+    _leave("import")
+    _return("import")
 
 
 _HANDLERS = (

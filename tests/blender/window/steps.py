@@ -248,7 +248,7 @@ def outputs() -> hands.Steps:
         shown.append(sorted(names_in(project / folder / "saved.blend")))
         if folder == "with":
             assert live().running()
-            yield 1.0
+            yield from hands.until("the preview's return", shows_preview, 20)
             yield from hands.photo("15-after-outputs")
             yield from hands.press("aigc.preview", view)
             assert not live().running()
@@ -274,9 +274,10 @@ def playblast(folder: Path) -> hands.Steps:
 
 
 def shows_preview() -> bool:
-    """Whether the item's node shows the preview."""
+    """Whether the item's node and the Image Editor show the preview."""
     texture = next(n for n in item().nodes if n.bl_idname == "ShaderNodeTexImage")
-    return texture.image == sys.modules[f"{MODULE}.scene.stand_in"].image()
+    shown, editor = sys.modules[f"{MODULE}.scene.stand_in"].image(), hands.area("IMAGE_EDITOR").spaces.active
+    return bool(texture.image == shown == editor.image)
 
 
 def names_in(path: Path) -> list[str]:
