@@ -327,6 +327,8 @@ def test_every_text_has_its_german_and_its_page(tmp_path: Path) -> None:  # noqa
     for name, section in (
         ("bpy.ops.aigc.generate", "generate"),
         ("bpy.ops.aigc.preset_save", "presets"),
+        ("bpy.ops.aigc.preview", "preview"),
+        ("bpy.types.Scene.aigc_generate_missing", "missing"),
         ("bpy.types.AIGC_PG_item.use_loop", "loops"),
         ("bpy.types.AIGC_PG_item.width", "settings"),
         ("bpy.types.AIGC_PG_item.style", "settings"),
