@@ -43,6 +43,7 @@ class Bundled:
     beta: float = 0.9  # Adam's second, at the start
     pace: float = 1.0  # the generator's rate, in the discriminator's
     least_lead: float = -1.0  # of the discriminator, for the generator to move
+    stills: int = 0  # frames of a clip that the discriminator also looks at one by one
     clips: int = 64  # rendered of each element ...
     frames: int = 72  # ... with so many frames
     seed: int = 0

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The discriminator: scores clips, with time folded into channels at once.
+"""The discriminator: scores clips, with time folded into channels at once, and single frames of them beside.
 
-It is told what each clip claims to be (style, controls, element height, clip stride; by projection,
+One that sees all frames at once learns what motion is like, but has few channels for each; with few clips a step it was
+at chance for hundreds of steps on pictures that a judge of single frames tells apart within a hundred. It is told what each clip claims to be (style, controls, element height, clip stride; by projection,
 Miyato & Koyama 2018), where each pixel lies on anchored axes, and what always stands there.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -22,13 +23,17 @@ from .augment import Augmentation
 
 @dataclass(frozen=True)
 class DiscriminatorShape:
-    """``size``: pixels a side of a clip, a power of two times 4; ``frames`` a clip; ``channels`` at each halving."""
+    """``size``: pixels a side of a clip, a power of two times 4; ``frames`` a clip; ``channels`` at each halving.
+
+    ``stills``: frames of a clip, evenly spread, that a network of their own scores one by one; 0 for none.
+    """
 
     size: int
     frames: int
     styles: int
     controls: int
     channels: tuple[int, ...] = (32, 64, 96, 128, 128)
+    stills: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,9 +96,24 @@ class Discriminator(nn.Module):
             nn.LeakyReLU(SLOPE),
             nn.Linear(last, last),
         )
+        self.still = Discriminator(replace(shape, frames=1, stills=0)) if shape.stills else None
 
     def forward(self, clips: Tensor, claim: Claim, augmentation: Augmentation | None = None) -> Tensor:
-        """Scores (N,) of clips (N, F, H, W, 4) of premultiplied RGBA, as ``claim.deviation`` gives them, seen through the augmentation."""
+        """Scores (N, 1 + stills), the clip's and its frames', of clips (N, F, H, W, 4) of premultiplied RGBA.
+
+        They are as ``claim.deviation`` gives them, and seen through the augmentation.
+        """
+        whole = self._scores(clips, claim, augmentation)[:, None]
+        if self.still is None:
+            return whole
+        stills = self.shape.stills
+        chosen = torch.linspace(0, self.shape.frames - 1, stills).round().long().tolist()
+        frames = clips[:, chosen].transpose(0, 1).flatten(0, 1)[:, None]
+        seen = augmentation.repeat(stills) if augmentation is not None else None
+        each = self.still(frames, claim.repeat(stills), seen)
+        return torch.cat([whole, each.view(stills, len(clips)).t()], dim=1)
+
+    def _scores(self, clips: Tensor, claim: Claim, augmentation: Augmentation | None) -> Tensor:
         height, width = clips.shape[2:4]
         pictures = torch.cat([clips, claim.still[:, None]], dim=1)
         if augmentation is not None:
@@ -110,7 +130,8 @@ class Discriminator(nn.Module):
         with torch.autocast(x.device.type, enabled=False):  # in half precision scores would be coarse
             x = functional.leaky_relu(self.summary(functional.leaky_relu(x.float(), SLOPE).flatten(1)), SLOPE)
             projected = (x * self._embed(claim)).sum(1) / math.sqrt(x.shape[1])
-            return self.score(x)[:, 0] + projected
+            scores: Tensor = self.score(x)[:, 0] + projected
+            return scores
 
     def _embed(self, claim: Claim) -> Tensor:
         n = len(claim.style)

@@ -52,6 +52,7 @@ class Config:
     augment: float = 0.0  # probability of each kind of augmentation at most, for little footage ...
     augment_lead: float = 0.6  # ... rising while real clips win more pairs than this than they lose, and falling else
     augment_clips: int = 10_000  # from probability 0 to 1
+    stills: int = 0  # frames of a clip that the discriminator also looks at one by one
     freeze: int = 0  # first layers of the discriminator that stay as they were learned before (Mo et al. 2020)
     pace: float = 1.0  # the generator's rate, in the discriminator's
     least_lead: float = -1.0  # while the lead is less the generator rests: a judge that cannot tell lets it drift
@@ -85,7 +86,9 @@ class Trainer:
         levels = int(math.log2(config.size // 4)) + 1
         channels = (32, 64, 96, 128, 128, 128)[:levels]
         self.discriminator = Discriminator(
-            DiscriminatorShape(config.size, config.frames, architecture.styles, architecture.controls, channels)
+            DiscriminatorShape(
+                config.size, config.frames, architecture.styles, architecture.controls, channels, config.stills
+            )
         ).to(self.device)
         self.objective = OBJECTIVES[config.objective]
         first = [self.discriminator.stem, *self.discriminator.blocks][: config.freeze]
@@ -232,7 +235,7 @@ class Trainer:
                 raise NotFiniteError(f"the {name}'s weights are not finite")
 
     def _score(self, clips: Tensor, real: Batch, seen: Augmentation | None, pairs: bool = False) -> Tensor:
-        """Of clips that claim what ``real`` shows, or of twice as many: real ones, then fake ones."""
+        """Of clips that claim what ``real`` shows and of their stills, or of twice as many: real ones, then fake ones."""
         claim = real.claim.repeat(2) if pairs else real.claim
         seen = seen.repeat(2) if seen and pairs else seen
         with self._precision():

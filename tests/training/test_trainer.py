@@ -85,8 +85,9 @@ def test_a_fixed_cameras_clips_are_seen_as_what_moves_in_units_of_its_size() -> 
     assert torch.equal(free.claim.deviation(free.clips), free.clips)
 
 
-def test_a_step_moves_both_networks_and_the_average_lags() -> None:
-    run = trainer()
+@pytest.mark.parametrize("stills", [0, 2])
+def test_a_step_moves_both_networks_and_the_average_lags(stills: int) -> None:
+    run = trainer(replace(CONFIG, stills=stills))
     before = [p.detach().clone() for network in (run.generator, run.discriminator) for p in network.parameters()]
     for _ in range(4):
         losses = run.step()
@@ -100,8 +101,11 @@ def test_a_step_moves_both_networks_and_the_average_lags() -> None:
     assert not torch.equal(mean, now)
 
 
-def test_an_interrupted_run_goes_on_to_the_bit(tmp_path: Path) -> None:
-    config = replace(CONFIG, augment=0.9, augment_lead=-1, augment_clips=40)  # augmentation is part of the state
+@pytest.mark.parametrize("stills", [0, 2])
+def test_an_interrupted_run_goes_on_to_the_bit(tmp_path: Path, stills: int) -> None:
+    config = replace(
+        CONFIG, stills=stills, augment=0.9, augment_lead=-1, augment_clips=40
+    )  # augmentation is part of the state
     whole = trainer(config)
     curve = [whole.step() for _ in range(6)]
     assert whole.augment > 0.4
