@@ -3,6 +3,7 @@
 
 SHELL := /bin/bash
 BLENDER := 4.5
+PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 MAIN := .venv/bin/python
 PYTHON := $(if $(filter 4.5,$(BLENDER)),$(MAIN),.venv-$(BLENDER)/bin/python)
 
@@ -26,10 +27,10 @@ gallery: setup
 # The other versions of Blender have no torch beside them: frames come from the main environment, as at a user's.
 ifeq ($(BLENDER),4.5)
 test: lint
-	$(MAIN) -m pytest
+	$(MAIN) $(PYTEST)
 else
 test: setup
-	AIGC_PYTHON="$$PWD/$(MAIN)" $(PYTHON) -m pytest tests/blender tests/test_extension.py
+	AIGC_PYTHON="$$PWD/$(MAIN)" $(PYTHON) $(PYTEST) tests/blender tests/test_extension.py
 endif
 
 lint: setup
