@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The discriminator: scores clips, with time folded into channels at once, and single frames of them beside.
 
-One that sees all frames at once learns what motion is like, but has few channels for each; with few clips a step it was
-at chance for hundreds of steps on pictures that a judge of single frames tells apart within a hundred. It is told what each clip claims to be (style, controls, element height, clip stride; by projection,
-Miyato & Koyama 2018), where each pixel lies on anchored axes, and what always stands there.
+All frames at once show motion, but leave few channels to each; what is wrong with a picture is learnt sooner from
+pictures (Clark et al. 2019 have two such judges as well). It is told what each clip claims to be (style, controls,
+element height, clip stride; by projection, Miyato & Koyama 2018), where each pixel lies on anchored axes, and what
+always stands there.
 """
 
 from __future__ import annotations

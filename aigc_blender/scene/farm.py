@@ -29,7 +29,7 @@ def shown_numbers(image: Any, scene_frames: Iterable[int]) -> list[int]:
     else:
         numbers = {min(max(f, covered.start), covered.stop - 1) for f in scene_frames}
     strips = [s for scene in bpy.data.scenes for s in strip.shown(image, scene)]
-    return sorted(numbers.union(*(strip.numbers(s, scene_frames) for s in strips)))
+    return sorted(numbers.union(*(strip.numbers(s, image, scene_frames) for s in strips)))
 
 
 def generate_missing(scene_frames: Iterable[int], machine: Machine) -> int:

@@ -6,6 +6,7 @@ A strip does not cycle: a loop's files are listed again and again, over the scen
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -64,12 +65,14 @@ def shown(image: Any, scene: Any) -> list[Any]:
     return [s for group in groups for s in made.find(_all(scene), group, KIND) if not s.mute]
 
 
-def numbers(strip: Any, frames: Iterable[int]) -> set[int]:
-    """The numbers of the files that a strip shows at some frames of its scene."""
+def numbers(strip: Any, image: Any, frames: Iterable[int]) -> set[int]:
+    """The numbers of an image's files that a strip shows at some frames of its scene; a user may have put in others."""
+    first = images.file_of(image, images.frames_of(image).start)
+    ours = re.compile(rf"{re.escape(first.stem.rpartition('.')[0])}\.(\d+){re.escape(first.suffix)}")
     files = [element.filename for element in strip.elements]
     begin, end, last = strip.frame_final_start, strip.frame_final_end, len(files) - 1
     places = {min(max(int(f - strip.frame_start), 0), last) for f in frames if begin <= f < end}
-    return {int(files[place].split(".")[-2]) for place in places}
+    return {int(match[1]) for place in places if (match := ours.fullmatch(files[place]))}
 
 
 def refit(group: Any) -> None:

@@ -110,10 +110,16 @@ def test_a_strip_is_rendered_from_frames_that_come_only_then_also_where_it_was_m
     assert "fire.0003.exr" not in contents(folder)
     scene.frame_start, scene.render.filepath = 11, str(tmp_path / "again.####.png")
     bpy.ops.render.render(animation=True)
+    (strip,) = scene.sequence_editor.strips_all
     for frame, pixels in enumerate(expected, 11):
         again = kit.pixels_of(tmp_path / f"again.{frame:04d}.png")[..., :3]
         np.testing.assert_allclose(again, pixels, atol=STEP)
     assert contents(folder) == before
+    strip.elements[0].filename = "of the user.png"
+    (image,) = source.shown_images(scene)
+    shutil.rmtree(folder)
+    kit.rendered(11, tmp_path)
+    assert source.missing(image, range(11, 12)) == []
     for muted in (True, False):
         (strip,) = scene.sequence_editor.strips_all
         strip.mute = muted
