@@ -116,14 +116,14 @@ def test_a_card_inside_something_is_told_of(tmp_path: Path) -> None:
     group = kit.shown_item(tmp_path, GLOW)
 
     def told(size: float, location: tuple[float, float, float], *, flat: bool = False) -> str | None:
-        bpy.ops.mesh.primitive_cube_add(size=size, location=location)
-        cube = bpy.context.object
-        cube.name = "Crate"
-        cube.scale.z = 0 if flat else 1
+        add = bpy.ops.mesh.primitive_plane_add if flat else bpy.ops.mesh.primitive_cube_add
+        add(size=size, location=location)
+        crate = bpy.context.object
+        crate.name = "Crate"
         bpy.context.view_layer.update()
         warning = placements.place(group, "CARD", None, scene)
         placements.remove(group, "CARD")
-        bpy.data.objects.remove(cube)
+        bpy.data.objects.remove(crate)
         return warning
 
     scene.cursor.location = (1, 2, 3)

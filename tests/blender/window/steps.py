@@ -261,7 +261,7 @@ def outputs() -> hands.Steps:
 
 
 def playblast(folder: Path) -> hands.Steps:
-    """View > Render Playblast, of three frames, whose own window stays open."""
+    """View > Render Playblast, of three frames."""
     scene, view, end = bpy.context.scene, hands.area("VIEW_3D"), bpy.context.scene.frame_end
     scene.render.filepath, scene.frame_end = f"{folder}/", 3
     view.spaces.active.shading.type = "MATERIAL"  # else the card is grey
