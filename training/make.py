@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from aigc_blender.card import read_model_file
 from aigc_blender.errors import ModelError
 from aigc_blender.generator.checkpoint import load_model
 
-from .bundled import AUTHOR, GAMMA_FALL, LICENCE, MODELS, RIGHTS, Bundled
+from .bundled import AUTHOR, GAMMA_FALL, LICENCE, MODELS, RIGHTS, STATES, Bundled
 from .errors import TrainingError
 from .evaluate import Finding, evaluate
 from .export import Label
@@ -120,9 +120,20 @@ def make(model: Bundled, place: Place, deadline: float, report: Callable[[str], 
         Label(model.name, AUTHOR, LICENCE, RIGHTS),
         device=place.device,
         start=start,
+        taught=_taught(model) if start else None,
         resume=exported,
         report=report,
     )
+
+
+def _taught(model: Bundled) -> Mapping[str, torch.Tensor] | None:
+    """The discriminator of the run that made the model which it begins with, where the project has that run's state."""
+    folder = STATES / model.start
+    if not folder.is_dir():
+        return None
+    state = read_exported(folder, sorted(MODELS.glob("*.safetensors"))).state()
+    taught: Mapping[str, torch.Tensor] = state["discriminator"]
+    return taught
 
 
 def take(path: Path, folder: Path) -> None:

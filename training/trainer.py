@@ -26,6 +26,7 @@ from .discriminator import Discriminator, DiscriminatorShape
 from .distributed import ALONE, Team
 from .footage.clips import Batch, Footage, draw_batch
 from .objectives import OBJECTIVES, gradient_penalty
+from .visible import visible
 
 LEAD_CLIPS = 200  # that the lead is averaged over
 
@@ -180,7 +181,7 @@ class Trainer:
     ) -> Tensor:
         """Clips of what ``real`` shows, in a window that starts ``offset`` (rows, columns) finest trunk cells from the field's origin.
 
-        Returns (N, F, size, size, 4), opaque where the style is.
+        Returns (N, F, size, size, 4) in -1..1, opaque where the style is.
         """
         architecture = network.architecture
         finest = architecture.trunk[-1].stride
@@ -198,7 +199,7 @@ class Trainer:
         rows, columns = ((o, o + cells) for o in offset)
         with self._precision():
             w = network.mapping(z, real.claim.style, real.claim.controls, placement.height)
-            clips = network(seeds, w, instants, rows, columns, Wrap(*periods), moved).float()
+            clips = visible(network(seeds, w, instants, rows, columns, Wrap(*periods), moved).float())
         opaque = torch.tensor([not f.style.alpha for f in self.footage], device=clips.device)[real.claim.style]
         alpha = torch.where(opaque[:, None, None, None], torch.ones_like(clips[..., 3]), clips[..., 3])
         return torch.cat([clips[..., :3], alpha[..., None]], dim=-1)

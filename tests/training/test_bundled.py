@@ -24,6 +24,8 @@ from training.errors import TrainingError
 from training.footage.procedural import ELEMENTS
 from training.make import Place, make, steps_done
 from training.run.exported import INDEX, read_exported
+from training.run.run import states_folder
+from training.run.state import load_state
 
 ROOT = Path(__file__).parents[2]
 ABSENT = ("bpy", "av", "cv2", "scenedetect", "OpenImageIO", "tensorboard", "torch.utils.tensorboard")
@@ -137,6 +139,17 @@ def test_a_slice_whose_time_is_up_saves_what_it_has(table: Path, tmp_path: Path)
     assert place.begun(model)
     assert steps_done(model, place) == 0
     assert read_model_file(place.out(model)).card.name == "Tiny Caustics"
+
+
+def test_a_model_that_begins_with_another_has_its_judge_too(table: Path, tmp_path: Path) -> None:
+    table.write_text(ENTRY.replace("32", "64") + 'start = "sky"\n')
+    (model,) = read_table(table)
+    place = Place(tmp_path / "runs", tmp_path / "cache", None, torch.device("cpu"), half=False)
+    make(model, place, time.monotonic(), lambda _: None)
+    state = load_state(states_folder(place.out(model)))
+    assert state is not None
+    exported = read_exported(STATES / "sky", [MODELS / "sky.safetensors"]).state()
+    assert torch.equal(state["discriminator"]["stem.weight"], exported["discriminator"]["stem.weight"])
 
 
 @pytest.mark.slow
