@@ -43,7 +43,6 @@ class Bundled:
     beta: float = 0.9  # Adam's second, at the start
     pace: float = 1.0  # the generator's rate, in the discriminator's
     least_lead: float = -1.0  # of the discriminator, for the generator to move
-    stills: int = 0  # frames of a clip that the discriminator also looks at one by one
     clips: int = 64  # rendered of each element ...
     frames: int = 72  # ... with so many frames
     seed: int = 0
@@ -98,8 +97,8 @@ def _model(file: str, entry: object) -> Bundled:
         raise ValueError("styles and heights must be given")
     if any(max(model.heights) % height or height < model.size for height in model.heights):
         raise ValueError("heights must be the size or more, and divide the greatest of them")
-    if not (0 < model.beta < 1 and model.least_lead < 1 and model.stills >= 0):
-        raise ValueError("beta must lie in 0..1, least_lead below 1, stills be 0 or more")
+    if not (0 < model.beta < 1 and model.least_lead < 1):
+        raise ValueError("beta must lie in 0..1, least_lead below 1")
     numbers = (model.steps, model.pace, model.batch, model.rate, model.gamma, model.clips, model.frames)
     if not all(0 < number < float("inf") for number in numbers) or model.seed < 0:
         raise ValueError("steps, batch, rate, gamma, clips and frames must be above 0, seed 0 or more")

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The discriminator: scores clips, with time folded into channels at once, and single frames of them beside.
+"""The discriminator: scores clips, with time folded into channels at once.
 
-All frames at once show motion, but leave few channels to each; what is wrong with a picture is learnt sooner from
-pictures (Clark et al. 2019 have two such judges as well). It is told what each clip claims to be (style, controls,
-element height, clip stride; by projection, Miyato & Koyama 2018), where each pixel lies on anchored axes, and what
-always stands there.
+It is told what each clip claims to be (style, controls, element height, clip stride; by projection,
+Miyato & Koyama 2018), where each pixel lies on anchored axes, and what always stands there.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -24,17 +22,13 @@ from .augment import Augmentation
 
 @dataclass(frozen=True)
 class DiscriminatorShape:
-    """``size``: pixels a side of a clip, a power of two times 4; ``frames`` a clip; ``channels`` at each halving.
-
-    ``stills``: frames of a clip, evenly spread, that a network of their own scores one by one; 0 for none.
-    """
+    """``size``: pixels a side of a clip, a power of two times 4; ``frames`` a clip; ``channels`` at each halving."""
 
     size: int
     frames: int
     styles: int
     controls: int
     channels: tuple[int, ...] = (32, 64, 96, 128, 128)
-    stills: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,7 +83,7 @@ class Discriminator(nn.Module):
         self.stem = _convolution((shape.frames + 1) * CHANNELS + 2, shape.channels[0], 3)
         self.blocks = nn.ModuleList([_Down(a, b) for a, b in zip(shape.channels, shape.channels[1:], strict=False)])
         last = shape.channels[-1]
-        self.summary = nn.Linear(last * 16, last)
+        self.summary = nn.Linear(last, last)
         self.score = nn.Linear(last, 1)
         self.style = nn.Embedding(shape.styles, last)
         self.claim = nn.Sequential(
@@ -97,24 +91,9 @@ class Discriminator(nn.Module):
             nn.LeakyReLU(SLOPE),
             nn.Linear(last, last),
         )
-        self.still = Discriminator(replace(shape, frames=1, stills=0)) if shape.stills else None
 
     def forward(self, clips: Tensor, claim: Claim, augmentation: Augmentation | None = None) -> Tensor:
-        """Scores (N, 1 + stills), the clip's and its frames', of clips (N, F, H, W, 4) of premultiplied RGBA.
-
-        They are as ``claim.deviation`` gives them, and seen through the augmentation.
-        """
-        whole = self._scores(clips, claim, augmentation)[:, None]
-        if self.still is None:
-            return whole
-        stills = self.shape.stills
-        chosen = torch.linspace(0, self.shape.frames - 1, stills).round().long().tolist()
-        frames = clips[:, chosen].transpose(0, 1).flatten(0, 1)[:, None]
-        seen = augmentation.repeat(stills) if augmentation is not None else None
-        each = self.still(frames, claim.repeat(stills), seen)
-        return torch.cat([whole, each.view(stills, len(clips)).t()], dim=1)
-
-    def _scores(self, clips: Tensor, claim: Claim, augmentation: Augmentation | None) -> Tensor:
+        """Scores (N,) of clips (N, F, H, W, 4) of premultiplied RGBA, as ``claim.deviation`` gives them, seen through the augmentation."""
         height, width = clips.shape[2:4]
         pictures = torch.cat([clips, claim.still[:, None]], dim=1)
         if augmentation is not None:
@@ -129,10 +108,11 @@ class Discriminator(nn.Module):
         for block in self.blocks:
             x = block(x)
         with torch.autocast(x.device.type, enabled=False):  # in half precision scores would be coarse
-            x = functional.leaky_relu(self.summary(functional.leaky_relu(x.float(), SLOPE).flatten(1)), SLOPE)
+            # The mean over places: what is wrong is learnt once for all of them, and where they lie is an input.
+            x = functional.leaky_relu(x.float(), SLOPE).mean((2, 3))
+            x = functional.leaky_relu(self.summary(x), SLOPE)
             projected = (x * self._embed(claim)).sum(1) / math.sqrt(x.shape[1])
-            scores: Tensor = self.score(x)[:, 0] + projected
-            return scores
+            return self.score(x)[:, 0] + projected
 
     def _embed(self, claim: Claim) -> Tensor:
         n = len(claim.style)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the two networks play for, written as in the papers.
 
-``real`` and ``fake`` are scores (logits) of pairs, of one shape. All losses are to be minimised.
+``real`` and ``fake`` are scores (logits) of a pair, (N,) each. All losses are to be minimised.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ OBJECTIVES = {
 def gradient_penalty(scores: Tensor, clips: Tensor) -> Tensor:
     """E[|grad D|^2], summed over a clip's pixels, in float32 (Mescheder et al. 2018): R1 on real clips, R2 on fake.
 
-    ``scores`` (N, ...) must be a function of ``clips`` (N, ...), each of its own clip; those of a clip are summed. Differentiable.
+    ``scores`` (N,) must be a function of ``clips`` (N, ...), each of its own clip. Differentiable.
     """
     (gradient,) = torch.autograd.grad(scores.sum(), clips, create_graph=True)
     return gradient.float().square().flatten(1).sum(1).mean()

@@ -25,10 +25,9 @@ from .augment import Augmentation, draw_augmentation
 from .discriminator import Discriminator, DiscriminatorShape
 from .distributed import ALONE, Team
 from .footage.clips import Batch, Footage, draw_batch
+from .leads import Leads
 from .objectives import OBJECTIVES, gradient_penalty
 from .visible import visible
-
-LEAD_CLIPS = 200  # that the lead is averaged over
 
 
 @dataclass(frozen=True)
@@ -47,16 +46,15 @@ class Config:
     beta_end: float = 0.99
     gamma: float = 8.0  # of R1 + R2 for a clip of this shape in -1..1, falling to gamma_end likewise
     gamma_end: float = 0.6
-    penalty_every: int = 2  # steps; the penalty is scaled up in turn
+    penalty_every: int = 4  # steps; the penalty is scaled up in turn
     horizon_clips: int = 40_000
     ema_half_life: float = 4_000  # clips, at most a tenth of the clips seen
     augment: float = 0.0  # probability of each kind of augmentation at most, for little footage ...
     augment_lead: float = 0.6  # ... rising while real clips win more pairs than this than they lose, and falling else
     augment_clips: int = 10_000  # from probability 0 to 1
-    stills: int = 0  # frames of a clip that the discriminator also looks at one by one
     freeze: int = 0  # first layers of the discriminator that stay as they were learned before (Mo et al. 2020)
     pace: float = 1.0  # the generator's rate, in the discriminator's
-    least_lead: float = -1.0  # while the lead is less the generator rests: a judge that cannot tell lets it drift
+    least_lead: float = -1.0  # a style with less teaches the generator nothing: a judge that cannot tell lets it drift
     alone: int = 0  # steps of the discriminator alone, then as many in which the generator gathers speed
     seed: int = 0
     half: bool = False  # networks compute in bfloat16; weights, penalty, averages and optimisers stay in float32
@@ -87,9 +85,7 @@ class Trainer:
         levels = int(math.log2(config.size // 4)) + 1
         channels = (32, 64, 96, 128, 128, 128)[:levels]
         self.discriminator = Discriminator(
-            DiscriminatorShape(
-                config.size, config.frames, architecture.styles, architecture.controls, channels, config.stills
-            )
+            DiscriminatorShape(config.size, config.frames, architecture.styles, architecture.controls, channels)
         ).to(self.device)
         self.objective = OBJECTIVES[config.objective]
         first = [self.discriminator.stem, *self.discriminator.blocks][: config.freeze]
@@ -98,7 +94,7 @@ class Trainer:
         self.learning = [p for p in self.discriminator.parameters() if p.requires_grad]
         self.generator_optimiser = torch.optim.Adam(self.generator.parameters())
         self.discriminator_optimiser = torch.optim.Adam(self.learning)
-        self.augment, self.lead = 0.0, 0.0  # probability now; how many more pairs real clips win than lose, of late
+        self.augment, self.leads = 0.0, Leads(architecture.styles)  # probability now; by how much it knows the footage
         self.steps = 0
         self.rate_factor = 1.0
 
@@ -140,7 +136,7 @@ class Trainer:
             seen = draw_augmentation(rng, config.batch, config.size, self.augment, self.device)[share]
 
         # 2. Generate what the real clips show.
-        moves = self.steps >= config.alone and self.lead >= config.least_lead
+        moves = self.steps >= config.alone and max(self.leads.of) >= config.least_lead
         with torch.set_grad_enabled(moves):
             fake = self.generate(self.generator, seeds, real, instants, offset)
 
@@ -152,7 +148,7 @@ class Trainer:
         real_scores, fake_scores = pair_scores.chunk(2)
         loss = self.objective.discriminator(real_scores, fake_scores)
         ahead = real_scores - fake_scores
-        parts = {"discriminator": loss, "margin": ahead.mean(), "lead": ahead.sign().mean()}
+        parts = {"discriminator": loss, "margin": ahead.mean(), **self.leads.tally(ahead, real.claim.style)}
 
         # 4. Update the discriminator.
         if penalised:
@@ -167,11 +163,14 @@ class Trainer:
             _let_learn(self.learning, False)
             with torch.no_grad():
                 real_scores = self._score(real_clips, real, seen)
-            loss = self.objective.generator(real_scores, self._score(fake_clips, real, seen))
+            fake_scores = self._score(fake_clips, real, seen)
+            told = self.leads.enough(real.claim.style, config.least_lead)
+            loss = self.objective.generator(real_scores, torch.where(told, fake_scores, fake_scores.detach()))
             losses |= self._update(self.generator_optimiser, loss, {"generator": loss})
             _let_learn(self.learning, True)
-        self._adapt(losses["lead"])
-        losses |= {"lead": self.lead, "augment": self.augment}
+        self.leads.take(losses, config.batch)
+        self._adapt()
+        losses |= {"lead": self.leads.mean, "augment": self.augment}
         self.steps += 1
         self._average()
         return losses
@@ -210,7 +209,7 @@ class Trainer:
             "config": asdict(self.config),
             "steps": self.steps,
             "augment": self.augment,
-            "lead": self.lead,
+            "lead": self.leads.of,
             "generator": self.generator.state_dict(),
             "average": self.average.state_dict(),
             "discriminator": self.discriminator.state_dict(),
@@ -221,7 +220,8 @@ class Trainer:
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from ``state()`` of a run with the same networks."""
         self.steps = int(state["steps"])
-        self.augment, self.lead = float(state.get("augment", 0.0)), float(state.get("lead", 0.0))
+        self.augment = float(state.get("augment", 0.0))
+        self.leads.load(state.get("lead", 0.0))
         for name in ("generator", "average", "discriminator", "generator_optimiser", "discriminator_optimiser"):
             getattr(self, name).load_state_dict(state[name])
 
@@ -236,7 +236,7 @@ class Trainer:
                 raise NotFiniteError(f"the {name}'s weights are not finite")
 
     def _score(self, clips: Tensor, real: Batch, seen: Augmentation | None, pairs: bool = False) -> Tensor:
-        """Of clips that claim what ``real`` shows and of their stills, or of twice as many: real ones, then fake ones."""
+        """Of clips that claim what ``real`` shows, or of twice as many: real ones, then fake ones."""
         claim = real.claim.repeat(2) if pairs else real.claim
         seen = seen.repeat(2) if seen and pairs else seen
         with self._precision():
@@ -263,11 +263,9 @@ class Trainer:
         progress = min(self.clips / self.config.horizon_clips, 1.0)
         return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
 
-    def _adapt(self, lead: float) -> None:
+    def _adapt(self) -> None:
         """More augmentation while the discriminator knows the footage too well (Karras et al. 2020)."""
-        batch = self.config.batch
-        self.lead += (lead - self.lead) * min(1.0, batch / LEAD_CLIPS)
-        step = math.copysign(batch / self.config.augment_clips, self.lead - self.config.augment_lead)
+        step = math.copysign(self.config.batch / self.config.augment_clips, self.leads.mean - self.config.augment_lead)
         self.augment = min(max(self.augment + step, 0.0), self.config.augment)
 
     def _set_rates(self) -> None:

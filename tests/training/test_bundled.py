@@ -23,9 +23,10 @@ from training.bundled import MODELS, STATES, TABLE, chosen, read_table
 from training.errors import TrainingError
 from training.footage.procedural import ELEMENTS
 from training.make import Place, make, steps_done
-from training.run.exported import INDEX, read_exported
+from training.run.exported import INDEX, NETWORKS, read_exported
 from training.run.run import states_folder
 from training.run.state import load_state
+from training.trainer import Config, Trainer
 
 ROOT = Path(__file__).parents[2]
 ABSENT = ("bpy", "av", "cv2", "scenedetect", "OpenImageIO", "tensorboard", "torch.utils.tensorboard")
@@ -212,12 +213,20 @@ def test_a_bundle_that_is_too_large_is_not_written(
 
 
 @pytest.mark.parametrize("state", sorted(STATES.glob("*")) if STATES.is_dir() else [], ids=lambda path: path.name)
-def test_states_in_the_repository_are_whole_and_of_bundled_models(state: Path) -> None:
+def test_states_in_the_repository_are_whole_and_fit_this_version(state: Path) -> None:
     (model,) = chosen(read_table(), state.name)
     exported = read_exported(state, [MODELS / f"{state.name}.safetensors"])
     assert {path.name for path in state.iterdir()} == {INDEX, *exported.shards}
     assert exported.plain["run"]["origin"]["styles"] == list(model.styles)
-    assert exported.state()["steps"] <= model.steps
+    found = exported.state()
+    assert found["steps"] <= model.steps
+    trainer = Trainer(Config(**found["config"]), exported.architecture, [])
+    for name in NETWORKS:
+        network = getattr(trainer, name)
+        network.load_state_dict(found[name])
+        moments = found[f"{name}_optimiser"]["state"]
+        shapes = {index: parameter.shape for index, parameter in enumerate(network.parameters())}
+        assert {index: shapes[index] for index in moments} == {i: m["exp_avg_sq"].shape for i, m in moments.items()}
 
 
 def test_makefile_and_documentation_leave_figures_to_the_table() -> None:

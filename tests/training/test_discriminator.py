@@ -68,23 +68,6 @@ def test_each_score_is_of_its_own_clip(network: Discriminator) -> None:
     assert gradient[[0, 2, 3]].abs().sum() == 0
 
 
-def test_each_still_is_scored_by_itself_and_as_what_its_clip_claims_to_be() -> None:
-    torch.manual_seed(0)
-    shape = DiscriminatorShape(SIZE, FRAMES, styles=2, controls=2, channels=(16, 16, 16, 16), stills=2)
-    network, batch = Discriminator(shape), clips().requires_grad_()
-    scores = network(batch, claim())
-    assert scores.shape == (4, 3)
-    for column, frame in ((1, 0), (2, FRAMES - 1)):
-        (gradient,) = torch.autograd.grad(scores[1, column], batch, retain_graph=True)
-        seen = gradient.abs().sum((2, 3, 4)) > 0
-        assert seen.nonzero().tolist() == [[1, frame]]
-    for clip in range(4):
-        alone = network(clips()[clip : clip + 1], claim(1))
-        torch.testing.assert_close(alone[0], scores[clip].detach(), rtol=1e-4, atol=1e-5)
-    changed = network(clips(), claim(control=0.9))
-    assert ((changed - scores).abs().min(0).values > 1e-5).all()
-
-
 def test_a_size_that_does_not_halve_to_four_is_refused() -> None:
     with pytest.raises(ValueError, match="64"):
         Discriminator(DiscriminatorShape(48, FRAMES, 1, 1, channels=(8, 8, 8, 8, 8)))
