@@ -173,6 +173,18 @@ def pixels_of(path: Path) -> np.ndarray:
     return pixels.reshape(height, width, 4)[::-1]
 
 
+def encoded_around(linear: np.ndarray, part: float) -> tuple[np.ndarray, np.ndarray]:
+    """Display values between which those of a render lie that takes up to ``part`` of a pixel from those next to it.
+
+    A sample is not quite at a pixel's centre, and beside bright pixels a little of them shows in dark ones.
+    """
+    height, width = linear.shape[:2]
+    edged = np.pad(linear, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    near = np.stack([edged[y : y + height, x : x + width] for y in range(3) for x in range(3)])
+    darker, brighter = (encoded(linear + part * (extreme - linear)) for extreme in (near.min(0), near.max(0)))
+    return darker, brighter
+
+
 def encoded(linear: np.ndarray) -> np.ndarray:
     """Scene-linear values as sRGB display values."""
     linear = np.clip(linear, 0, 1)

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.blender import kit
@@ -80,9 +79,12 @@ def test_generate_puts_the_models_pixels_on_the_active_object(tmp_path: Path) ->
     assert image[images.FORMAT] == "exr"  # fire glows
     assert image.colorspace_settings.name == "Linear Rec.709"
     for frame, number in ((1, 1), (6, 2)):
-        expected = kit.encoded(kit.pixels_of(tmp_path / "fire" / f"fire.{number:04d}.exr")[..., :3])
-        assert expected.std() > 0.05  # there is something to see
-        np.testing.assert_allclose(kit.rendered(frame, tmp_path), expected, atol=STEP)
+        light = kit.pixels_of(tmp_path / "fire" / f"fire.{number:04d}.exr")[..., :3]
+        assert kit.encoded(light).std() > 0.05  # there is something to see
+        darkest, brightest = kit.encoded_around(light, part=0.005)
+        seen = kit.rendered(frame, tmp_path)
+        assert (seen >= darkest - STEP).all()
+        assert (seen <= brightest + STEP).all()
 
 
 @kit.in_blender
