@@ -42,7 +42,7 @@ class Bundled:
     start: str = ""  # file of the bundled model whose weights it begins with
     beta: float = 0.9  # Adam's second, at the start
     pace: float = 1.0  # the generator's rate, in the discriminator's
-    least_lead: float = -1.0  # of the discriminator, for the generator to move
+    least_lead: float = -1.0  # of the discriminator in a style, for it to teach the generator
     clips: int = 64  # rendered of each element ...
     frames: int = 72  # ... with so many frames
     seed: int = 0
