@@ -50,6 +50,15 @@ OBJECTIVES = {
 }
 
 
+def claim_loss(true: Tensor, false: Tensor) -> Tensor:
+    """Which of two claims about a real clip is more real? The matching-aware loss of Reed et al. 2016, of pairs.
+
+    Scores (N,) of what is true and (..., N) of what is false; log 2 where nothing tells them apart. A discriminator
+    that only learns from generated clips hardly looks at a control as long as other things give them away.
+    """
+    return softplus(false - true).mean()
+
+
 def gradient_penalty(scores: Tensor, clips: Tensor) -> Tensor:
     """E[|grad D|^2], summed over a clip's pixels, in float32 (Mescheder et al. 2018): R1 on real clips, R2 on fake.
 

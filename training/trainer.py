@@ -22,11 +22,11 @@ from aigc_blender.generator.field import latent
 from aigc_blender.generator.network import Generator, Wrap
 
 from .augment import Augmentation, draw_augmentation
-from .discriminator import Discriminator, DiscriminatorShape
+from .discriminator import Claim, Discriminator, DiscriminatorShape
 from .distributed import ALONE, Team
 from .footage.clips import Batch, Footage, draw_batch
 from .leads import Leads
-from .objectives import OBJECTIVES, gradient_penalty
+from .objectives import OBJECTIVES, claim_loss, gradient_penalty
 from .visible import visible
 
 
@@ -46,6 +46,7 @@ class Config:
     beta_end: float = 0.99
     gamma: float = 8.0  # of R1 + R2 for a clip of this shape in -1..1, falling to gamma_end likewise
     gamma_end: float = 0.6
+    claims: float = 1.0  # weight of telling what a real clip's controls are from what they are not
     penalty_every: int = 4  # steps; the penalty is scaled up in turn
     horizon_clips: int = 40_000
     ema_half_life: float = 4_000  # clips, at most a tenth of the clips seen
@@ -144,11 +145,16 @@ class Trainer:
         real_clips, fake_clips = real.claim.deviation(real.clips), real.claim.deviation(fake)
         penalised = self.steps % config.penalty_every == 0
         pair_clips = torch.cat([real_clips, fake_clips.detach()]).requires_grad_(penalised)
-        pair_scores = self._score(pair_clips, real, seen, pairs=True)
+        pair_summary = self._summarise(pair_clips, real.claim.repeat(2), seen and seen.repeat(2))
+        pair_scores = self.discriminator.judge(pair_summary, real.claim.repeat(2))
         real_scores, fake_scores = pair_scores.chunk(2)
         loss = self.objective.discriminator(real_scores, fake_scores)
         ahead = real_scores - fake_scores
         parts = {"discriminator": loss, "margin": ahead.mean(), **self.leads.tally(ahead, real.claim.style)}
+        if config.claims and self.generator.architecture.controls:
+            mistaken = self._judge_mistaken(pair_summary, real)
+            parts["claims"] = claim_loss(real_scores, mistaken)
+            loss = loss + config.claims * parts["claims"]
 
         # 4. Update the discriminator.
         if penalised:
@@ -235,13 +241,19 @@ class Trainer:
             if not all(torch.isfinite(p).all() for p in getattr(self, name).parameters()):
                 raise NotFiniteError(f"the {name}'s weights are not finite")
 
-    def _score(self, clips: Tensor, real: Batch, seen: Augmentation | None, pairs: bool = False) -> Tensor:
-        """Of clips that claim what ``real`` shows, or of twice as many: real ones, then fake ones."""
-        claim = real.claim.repeat(2) if pairs else real.claim
-        seen = seen.repeat(2) if seen and pairs else seen
+    def _summarise(self, clips: Tensor, claim: Claim, seen: Augmentation | None) -> Tensor:
         with self._precision():
-            scores: Tensor = self.discriminator(clips, claim, seen).float()
-        return scores
+            return self.discriminator.summarise(clips, claim, seen)
+
+    def _score(self, clips: Tensor, real: Batch, seen: Augmentation | None) -> Tensor:
+        """Of clips that claim what ``real`` shows."""
+        return self.discriminator.judge(self._summarise(clips, real.claim, seen), real.claim)
+
+    def _judge_mistaken(self, summary: Tensor, real: Batch) -> Tensor:
+        """(slots, N): scores of real clips, the first of those summarised, that claim each control wrongly in turn."""
+        slots = real.others.shape[1]
+        shown = summary[: len(real.clips)].repeat(slots, 1)
+        return self.discriminator.judge(shown, real.claim.mistaken(real.others)).view(slots, -1)
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.half)

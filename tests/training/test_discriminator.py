@@ -48,6 +48,19 @@ def test_a_score_depends_on_what_the_clip_claims_to_be(network: Discriminator, c
         assert not torch.allclose(network(clips(), claim()), network(clips(), claim(**change)), atol=1e-5)  # type: ignore[arg-type]
 
 
+def test_a_mistaken_claim_is_about_one_control_and_needs_no_second_look(network: Discriminator) -> None:
+    true, others = claim(control=0.5), torch.rand(4, 2, generator=torch.Generator().manual_seed(2))
+    false = true.mistaken(others)
+    for slot, controls in enumerate(false.controls.split(4)):
+        assert torch.equal(controls[:, slot], others[:, slot])
+        assert (controls[:, 1 - slot] == 0.5).all()
+    with torch.no_grad():
+        summary = network.summarise(clips(), true)
+        assert torch.equal(network.judge(summary, true), network(clips(), true))
+        judged = network.judge(summary.repeat(2, 1), false)
+        assert torch.allclose(judged, network(clips().repeat(2, 1, 1, 1, 1), false), atol=1e-5)
+
+
 def test_the_finest_patterns_and_the_order_of_frames_are_seen(network: Discriminator) -> None:
     """A checkerboard of single pixels lies at the frequency that low-pass resampling removes."""
     rows, columns = torch.arange(SIZE)[:, None], torch.arange(SIZE)
@@ -58,6 +71,16 @@ def test_the_finest_patterns_and_the_order_of_frames_are_seen(network: Discrimin
         typical = (network(clips() + 0.2, claim()) - plain).abs().mean()
         for changed in (clips() + board, clips() + stripes, clips().flip(1)):
             assert (network(changed, claim()) - plain).abs().mean() > 0.02 * typical
+
+
+def test_a_tremble_counts_more_than_as_small_a_shift(network: Discriminator) -> None:
+    """Of one grey level in 8 bits."""
+    level = 1 / 255
+    tremble = (torch.arange(FRAMES) % 2 * 2.0 - 1)[:, None, None, None] * level
+    with torch.no_grad():
+        plain = network.summarise(clips(), claim())
+        shifted, moved = ((network.summarise(clips() + x, claim()) - plain).norm() for x in (level, tremble))
+    assert moved > 2 * shifted
 
 
 def test_each_score_is_of_its_own_clip(network: Discriminator) -> None:

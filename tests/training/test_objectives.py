@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.objectives import OBJECTIVES, gradient_penalty
+from training.objectives import OBJECTIVES, claim_loss, gradient_penalty
 
 
 def test_the_minimax_value_at_the_optimum_is_minus_log_4() -> None:
@@ -164,3 +164,24 @@ def test_r1_and_r2_are_the_two_halves_of_a_batch() -> None:
 
     assert by_differences(real) != pytest.approx(by_differences(fake), rel=0.01)
     assert penalty.item() == pytest.approx(by_differences(real) + by_differences(fake), rel=1e-5)
+
+
+def test_the_best_judge_of_claims_knows_how_likely_each_is_of_what_is_seen() -> None:
+    """Gradient descent finds log p(control | clip) / p(control), but for a number that a clip may have to itself."""
+    joint = torch.tensor([[0.2, 0.1, 0.1], [0.1, 0.1, 0.0], [0.0, 0.2, 0.2]], dtype=torch.float64) + 0.01
+    joint /= joint.sum()
+    clip, true, false = (i.flatten() for i in torch.meshgrid(*[torch.arange(3)] * 3, indexing="ij"))
+    share = joint[clip, true] * joint.sum(0)[false]  # the false control is that of any other clip
+    drawn = torch.repeat_interleave(torch.arange(27), (share * 20_000).round().long())
+    table = torch.zeros(3, 3, dtype=torch.float64).requires_grad_()
+    optimiser = torch.optim.Adam([table], 0.1)
+    for step in range(300):
+        loss = claim_loss(table[clip, true][drawn], table[clip, false][drawn])
+        if step == 0:
+            assert loss.item() == pytest.approx(math.log(2))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    known = torch.log(joint / joint.sum(0) / joint.sum(1, keepdim=True))
+    found, known = (t - t.mean(1, keepdim=True) for t in (table.detach(), known))
+    assert torch.allclose(found, known, atol=0.01)

@@ -100,6 +100,28 @@ def test_a_step_moves_both_networks_and_the_average_lags() -> None:
     assert not torch.equal(mean, now)
 
 
+def test_true_claims_are_told_from_false_ones() -> None:
+    """Of flat pictures as bright as their control says, before a generator that shows none of it."""
+    levels = np.linspace(0, 1, 6, dtype=np.float32)
+    film = np.broadcast_to((levels * 255).astype(np.uint8)[:, None, None, None, None], (6, 8, 32, 32, 4))
+    footage = [
+        Footage(
+            Style("flat", controls=(Control("light"), Control("idle"))), {32: film}, np.stack([levels, levels * 0], 1)
+        )
+    ]
+    config = replace(CONFIG, rate=2e-3, alone=1000)
+    run = Trainer(config, replace(TINY, styles=1, controls=2), footage)
+    losses = [run.step()["claims"] for _ in range(80)]
+    # One of two controls is all that can be told; a sixth of the other clips is the clip itself.
+    assert losses[0] == pytest.approx(np.log(2), abs=0.05)
+    assert np.mean(losses[-20:]) < 0.9 * np.log(2)
+
+
+def test_nothing_is_claimed_without_controls() -> None:
+    flat = two_styles()[1:]
+    assert "claims" not in Trainer(CONFIG, replace(TINY, styles=1, controls=0), flat).step()
+
+
 def test_an_interrupted_run_goes_on_to_the_bit(tmp_path: Path) -> None:
     config = replace(CONFIG, augment=0.9, augment_lead=-1, augment_clips=40)  # augmentation is part of the state
     whole = trainer(config)

@@ -73,17 +73,24 @@ class Footage:
 
 @dataclass(frozen=True)
 class Batch:
-    """Real clips with what they show: (N, F, size, size, 4) float32 in -1..1, and how often each wraps in pixels (0: not)."""
+    """Real clips with what they show: (N, F, size, size, 4) float32 in -1..1, and how often each wraps in pixels (0: not).
+
+    ``others``: (N, slots) controls of some clip of the same style.
+    """
 
     clips: Tensor
     claim: Claim
+    others: Tensor
     period_x: Tensor
     period_y: Tensor
 
 
 @dataclass(frozen=True)
 class Crop:
-    """Where in the footage a clip lies: which style, height and clip, its first frame, column and row; ``mirrored``: left to right."""
+    """Where in the footage a clip lies: which style, height and clip, its first frame, column and row; ``mirrored``: left to right.
+
+    ``other``: a clip of the same footage, with whose controls its own are compared.
+    """
 
     style: int
     height: int
@@ -92,6 +99,7 @@ class Crop:
     column: int
     row: int
     mirrored: bool = False
+    other: int = 0
 
 
 def draw_batch(
@@ -130,7 +138,7 @@ def draw_crops(
             for axis, extent in (("x", wide), ("y", tall))
         )
         mirrored = source.mirror and bool(rng.random() < 0.5)
-        crops.append(Crop(int(style), height, clip, start, column, row, mirrored))
+        crops.append(Crop(int(style), height, clip, start, column, row, mirrored, int(rng.integers(clips))))
     return crops
 
 
@@ -142,7 +150,7 @@ def read_crops(
     clips = np.empty((len(crops), frames, size, size, 4), np.uint8)
     stills = np.zeros((len(crops), size, size, 4), np.float32)
     spreads = np.array([footage[crop.style].spread for crop in crops], np.float32)
-    controls = np.zeros((len(crops), slots), np.float32)
+    controls, others = np.zeros((2, len(crops), slots), np.float32)
     bases = np.zeros((len(crops), 2), np.float32)
     periods = np.zeros((len(crops), 2), np.int64)
     for n, crop in enumerate(crops):
@@ -155,7 +163,8 @@ def read_crops(
         clips[n] = pixels.take(rows, axis=1).take(columns, axis=2)
         if crop.height in source.stills:
             stills[n] = source.stills[crop.height][rows[:, None], columns]
-        controls[n, : len(source.style.controls)] = source.controls[crop.clip]
+        for of, clip in ((controls, crop.clip), (others, crop.other)):
+            of[n, : len(source.style.controls)] = source.controls[clip]
         # Anchors: the bottom edge of the footage, and its middle.
         bases[n] = wide / 2 - crop.column, tall - crop.row
         periods[n] = [
@@ -174,4 +183,9 @@ def read_crops(
         placement,
         *(torch.from_numpy(a).to(device) for a in (stills, spreads)),
     )
-    return Batch(real, claim, *(torch.from_numpy(periods[:, i].copy()).to(device) for i in range(2)))
+    return Batch(
+        real,
+        claim,
+        torch.from_numpy(others).to(device),
+        *(torch.from_numpy(periods[:, i].copy()).to(device) for i in range(2)),
+    )
