@@ -49,7 +49,7 @@ class Config:
     claims: float = 1.0  # weight of telling what a real clip's controls are from what they are not
     penalty_every: int = 4  # steps; the penalty is scaled up in turn
     horizon_clips: int = 40_000
-    ema_half_life: float = 4_000  # clips, at most a tenth of the clips seen
+    ema_half_life: float = 1_500  # clips, at most a tenth of the clips seen
     augment: float = 0.0  # probability of each kind of augmentation at most, for little footage ...
     augment_lead: float = 0.6  # ... rising while real clips win more pairs than this than they lose, and falling else
     augment_clips: int = 10_000  # from probability 0 to 1
