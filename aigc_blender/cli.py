@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -92,16 +92,18 @@ def _generate(arguments: argparse.Namespace, argv: list[str]) -> int:
         ) from None
     tell = _tell_json if arguments.json else _tell
     began = time.monotonic()
-    result = produce(
-        recipe,
-        numbers,
-        arguments.out,
-        arguments.format,
-        arguments.device,
-        tell,
-        model=arguments.model,
-        threads=arguments.threads,
-    )
+    with _stoppable() as stopped:
+        result = produce(
+            recipe,
+            numbers,
+            arguments.out,
+            arguments.format,
+            arguments.device,
+            tell,
+            model=arguments.model,
+            threads=arguments.threads,
+            cancelled=stopped,
+        )
     seconds = round(time.monotonic() - began, 2)
     tell(
         {
@@ -253,6 +255,36 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """Note the first Ctrl-C or SIGTERM, for the body to ask about, and raise it after the body; a second one raises at once.
+
+    Raised in the midst of drawing it may leave a lock of a thread pool taken, whose threads then never end.
+    """
+    noted: list[type[KeyboardInterrupt]] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        kind = _Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        if noted:
+            raise kind
+        noted.append(kind)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # Left as they are: what is ignored, and what another program's C code handles.
+            if (handler := signal.getsignal(number)) not in (None, signal.SIG_IGN):
+                before[number] = handler
+                signal.signal(number, note)
+    try:
+        yield lambda: bool(noted)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if noted:
+        raise noted[0]
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A signal that comes at the worst moment."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .test_cli import LONG, ROOT, whole
+
+# The main thread has just taken the lock of a pool or of a result, and not yet begun to look after it.
+AT_THE_WORST = """\
+import os, sys, threading
+from pathlib import Path
+from aigc_blender.cli import main
+
+enter, out, sent, main_thread = threading.Condition.__enter__, Path(sys.argv[2]), [], threading.get_ident()
+
+def enter_and_signal(condition):
+    taken = enter(condition)
+    if threading.get_ident() == main_thread and not sent and len(list(out.glob("*.png"))) >= 3:
+        sent.append(True)
+        os.kill(os.getpid(), int(sys.argv[1]))
+    return taken
+
+threading.Condition.__enter__ = enter_and_signal
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_a_lock_is_taken_still_ends_the_run(tmp_path: Path, number: int, code: int) -> None:
+    words = [str(int(number)), str(tmp_path), "generate", *LONG.split(), "--out", str(tmp_path)]
+    ended = subprocess.run(
+        [sys.executable, "-c", AT_THE_WORST, *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert ended.returncode == code, ended.stderr
+    assert re.fullmatch(r"aigc: Stopped.+\.\n", ended.stderr), ended.stderr
+    assert 3 <= whole(tmp_path) < 400
+    assert not list(tmp_path.glob(".*"))
