@@ -19,7 +19,7 @@ from aigc_blender.generator.checkpoint import Model
 
 from .artist import Artist, Clips
 from .metrics.comparison import compare
-from .metrics.controls import Measure, measure, rank_correlation, slopes
+from .metrics.controls import Measure, least_rank, measure, slopes
 from .metrics.distances import Score
 from .metrics.features import SqueezeNet
 from .metrics.memory import memory
@@ -30,15 +30,15 @@ from .reference import Protocol, Reference
 
 POSITIONS = 9  # of a slider
 STILL = 12  # the frame shown of a slider's position
-SHOWN_SEEDS = (1, 2)  # the same at all positions, so that nothing but the slider moves
+SHOWN_SEEDS = (1, 2)
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """One slider moved from 0 to 1: ``stills`` (seeds, positions, H, W, 4), and what was measured where.
+    """One slider moved from 0 to 1 and nothing else: ``stills`` (seeds, positions, H, W, 4), and what was measured where.
 
-    ``drawn`` and ``real`` are (clips, 2): the slider's position and the measured quantity; empty without a measure or
-    where nothing is known of the real clips' controls.
+    ``drawn`` (seeds, positions, 2) and ``real`` (clips, 2) are the slider's position and the measured quantity; empty
+    without a measure or where nothing is known of the real clips' controls.
     """
 
     stills: NDArray[np.uint8]
@@ -102,7 +102,7 @@ class _Drawing:
     tiles: dict[str, Clips]
     tile: NDArray[np.uint8] | None
     long: Clips
-    sweeps: dict[str, Clips]
+    sweeps: dict[str, NDArray[np.uint8]]  # (seeds, positions, F, H, W, 4)
     stills: dict[str, NDArray[np.uint8]]
 
 
@@ -121,7 +121,12 @@ def _draw(model: Model, reference: Reference, protocol: Protocol, device: torch.
         tiles={axis: artist.clips(default, range(protocol.sweep), tile=axis) for axis in free},
         long=artist.clips(default, range(_stretch(reference, protocol))),
         sweeps={
-            name: artist.clips([{name: p} for p in positions.repeat(protocol.seeds)], range(protocol.sweep))
+            name: np.stack(
+                [
+                    artist.clips([{name: p} for p in positions], range(protocol.sweep), seed=seed)
+                    for seed in range(1, protocol.seeds + 1)
+                ]
+            )
             for name in _names(style)
             if measure(style.name, name)
         },
@@ -149,7 +154,7 @@ def _compare(
             periodic=reference.periodic,
             step=protocol.step,
         )
-    sweeps = {name: _sweep(drawing, name, reference, protocol) for name in _names(style)}
+    sweeps = {name: _sweep(drawing, name, reference) for name in _names(style)}
     sliders = {name: _slider(drawing, name, reference, sweeps[name]) for name in drawing.sweeps}
     report = Report(style.name, scores, sliders, found, reference.notes)
     return Finding(report, reference, drawing.clips, drawing.loops[0], drawing.tile, sweeps)
@@ -178,11 +183,11 @@ def _seams(drawing: _Drawing, reference: Reference, protocol: Protocol) -> dict[
     return scores
 
 
-def _sweep(drawing: _Drawing, name: str, reference: Reference, protocol: Protocol) -> Sweep:
-    drawn, real = np.empty((0, 2)), np.empty((0, 2))
+def _sweep(drawing: _Drawing, name: str, reference: Reference) -> Sweep:
+    drawn, real = np.empty((0, POSITIONS, 2)), np.empty((0, 2))
     if name in drawing.sweeps:
-        positions = np.linspace(0, 1, POSITIONS).repeat(protocol.seeds)
-        drawn = np.stack([positions, _measured(drawing.sweeps[name], reference.style, name)], axis=1)
+        measured = np.stack([_measured(clips, reference.style, name) for clips in drawing.sweeps[name]])
+        drawn = np.stack([np.broadcast_to(np.linspace(0, 1, POSITIONS), measured.shape), measured], axis=2)
         if reference.tagged:
             column = reference.controls[:, _names(reference.style).index(name)]
             real = np.stack([column, _measured(reference.clips, reference.style, name)], axis=1)
@@ -195,9 +200,7 @@ def _slider(drawing: _Drawing, name: str, reference: Reference, sweep: Sweep) ->
         column = _names(reference.style).index(name)
         measured = _measured(drawing.clips, reference.style, name), sweep.real[:, 1]
         generated, real = (float(slopes(reference.controls, values)[column]) for values in measured)
-    return Slider(
-        _measure(reference.style, name).words, rank_correlation(sweep.drawn[:, 0], sweep.drawn[:, 1]), generated, real
-    )
+    return Slider(_measure(reference.style, name).words, least_rank(sweep.drawn), generated, real)
 
 
 def _measured(clips: Clips, style: Style, control: str) -> NDArray[np.float64]:

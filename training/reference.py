@@ -45,7 +45,7 @@ class Protocol:
     loop: int = 48
     few: int = 4  # clips for seams and repeats
     sweep: int = 8  # of a clip at one slider position
-    seeds: int = 3  # a slider position
+    seeds: int = 3  # for each of which a slider is moved
     step: int = 4  # from one frame that is looked for in the training footage to the next
     searched: int = 72  # of a rendered clip of training footage
 

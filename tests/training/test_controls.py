@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tests.training.waves import SIDE, waves
 from training.footage.procedural import ELEMENTS
 from training.footage.procedural.element import Element
-from training.metrics.controls import measure, rank_correlation, slopes
+from training.metrics.controls import least_rank, measure, rank_correlation, slopes
 
 Array = NDArray[np.floating[Any]]
 
@@ -161,6 +161,15 @@ def test_rank_correlation_depends_on_order_alone(values: list[int], data: st.Dat
     assert r == pytest.approx(rank_correlation(np.exp(x), y * y * y))
     assert rank_correlation(x, -y) == pytest.approx(-r)
     assert rank_correlation(x, x) == pytest.approx(1.0 if len(set(values)) > 1 else 0.0)
+
+
+def test_seeds_may_differ_by_more_than_a_slider_changes_but_each_must_follow() -> None:
+    slider = np.linspace(0, 1, 9)
+    follows = [np.stack([slider, seed + 0.1 * slider], axis=1) for seed in (5, 0, 9)]
+    assert least_rank(np.stack(follows)) == pytest.approx(1)
+    assert rank_correlation(*np.concatenate(follows).T) < 0.5
+    against = np.stack([slider, -slider], axis=1)
+    assert least_rank(np.stack([*follows, against])) == pytest.approx(-1)
 
 
 def test_slopes_hold_the_other_controls() -> None:

@@ -17,7 +17,7 @@ from aigc_blender.generator.checkpoint import Model, load_model, save_model
 from aigc_blender.generator.network import Generator
 from tests.models import STYLES, TINY, tiny_model
 from training.__main__ import main
-from training.evaluate import evaluate
+from training.evaluate import Finding, evaluate
 from training.footage.procedural import ELEMENTS
 from training.metrics.comparison import shuffle
 from training.metrics.report import EvaluationError, Report, as_table, write_json
@@ -45,8 +45,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _evaluate(model: Model, cache: Path) -> Report:
-    references = simulations(model.card, [], SMALL, cache, CPU, lambda _: None)
-    return evaluate(model, references, SMALL, None, None, CPU, lambda _: None)[0].report
+    return _found(model, cache, SMALL).report
+
+
+def _found(model: Model, cache: Path, protocol: Protocol) -> Finding:
+    references = simulations(model.card, [], protocol, cache, CPU, lambda _: None)
+    return evaluate(model, references, protocol, None, None, CPU, lambda _: None)[0]
 
 
 @pytest.mark.slow
@@ -79,6 +83,18 @@ def test_an_untrained_model_is_far_and_the_same_evaluation_gives_the_same_number
         assert slider.real is not None
         assert slider.real > 0
     assert all(-1 <= slider.rank <= 1 for slider in report.sliders.values())
+
+
+@pytest.mark.slow
+def test_nothing_but_the_slider_moves_in_a_sweep(water: Path, cache: Path) -> None:
+    model = load_model(water)
+    with torch.no_grad():
+        model.network.control.zero_()
+    still = _found(model, cache, replace(SMALL, seeds=2)).sweeps["scale"].drawn
+    assert still.shape == (2, 9, 2)
+    assert (still[:, :, 0] == np.linspace(0, 1, 9)).all()
+    assert (np.ptp(still[:, :, 1], axis=1) == 0).all()
+    assert still[0, 0, 1] != still[1, 0, 1]
 
 
 @pytest.mark.slow

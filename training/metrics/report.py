@@ -27,7 +27,7 @@ class EvaluationError(AigcError):
 class Slider:
     """A control: what was measured, its rank correlation with the slider, and its slopes in generated and real clips.
 
-    Slopes are None where nothing is known of the real clips' controls.
+    The rank correlation is that of the seed that follows least. Slopes are None where nothing is known of the real clips' controls.
     """
 
     measure: str

@@ -209,7 +209,7 @@ def _slider(finding: Finding, control: Control) -> str:
     plot = words = ""
     if measured is not None:
         plot = _figure(_swept(sweep, control.name, measured.measure), _keys() if len(sweep.real) else "")
-        words = f'<p class="soft">Measured: {escape(measured.measure)}. Rank correlation {measured.rank:.2f}'
+        words = f'<p class="soft">Measured: {escape(measured.measure)}. Rank correlation at least {measured.rank:.2f}'
         if measured.generated is not None and measured.real is not None:
             words += f"; slope {measured.generated:.3f} where real clips have {measured.real:.3f}"
         words += ".</p>"
@@ -217,14 +217,8 @@ def _slider(finding: Finding, control: Control) -> str:
 
 
 def _swept(sweep: Sweep, name: str, measure: str) -> str:
-    positions = np.unique(sweep.drawn[:, 0])
-    means = [sweep.drawn[sweep.drawn[:, 0] == p, 1].mean() for p in positions]
-    series = [
-        Series(sweep.real, "real", "dots"),
-        Series(sweep.drawn, "made", "dots"),
-        Series(np.stack([positions, means], axis=1), "made"),
-    ]
-    return chart(series, name, measure)
+    seeds = [Series(seed, "made") for seed in sweep.drawn]
+    return chart([Series(sweep.real, "real", "dots"), *seeds], name, measure)
 
 
 def _nearest(finding: Finding) -> str:
