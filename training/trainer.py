@@ -47,6 +47,7 @@ class Config:
     gamma: float = 8.0  # of R1 + R2 for a clip of this shape in -1..1, falling to gamma_end likewise
     gamma_end: float = 0.6
     claims: float = 1.0  # weight of telling what a real clip's controls are from what they are not
+    shows: float = 0.5  # weight of a generated clip's telling the discriminator what its controls are
     penalty_every: int = 4  # steps; the penalty is scaled up in turn
     horizon_clips: int = 40_000
     ema_half_life: float = 1_500  # clips, at most a tenth of the clips seen
@@ -169,10 +170,16 @@ class Trainer:
             _let_learn(self.learning, False)
             with torch.no_grad():
                 real_scores = self._score(real_clips, real, seen)
-            fake_scores = self._score(fake_clips, real, seen)
+            fake_summary = self._summarise(fake_clips, real.claim, seen)
             told = self.leads.enough(real.claim.style, config.least_lead)
-            loss = self.objective.generator(real_scores, torch.where(told, fake_scores, fake_scores.detach()))
-            losses |= self._update(self.generator_optimiser, loss, {"generator": loss})
+            fake_summary = torch.where(told[:, None], fake_summary, fake_summary.detach())
+            fake_scores = self.discriminator.judge(fake_summary, real.claim)
+            loss = self.objective.generator(real_scores, fake_scores)
+            parts = {"generator": loss}
+            if config.shows and self.generator.architecture.controls:
+                parts["shown"] = claim_loss(fake_scores, self._judge_mistaken(fake_summary, real))
+                loss = loss + config.shows * parts["shown"]
+            losses |= self._update(self.generator_optimiser, loss, parts)
             _let_learn(self.learning, True)
         self.leads.take(losses, config.batch)
         self._adapt()
@@ -250,7 +257,7 @@ class Trainer:
         return self.discriminator.judge(self._summarise(clips, real.claim, seen), real.claim)
 
     def _judge_mistaken(self, summary: Tensor, real: Batch) -> Tensor:
-        """(slots, N): scores of real clips, the first of those summarised, that claim each control wrongly in turn."""
+        """(slots, N): scores of clips, the first N of those summarised, that claim each control wrongly in turn."""
         slots = real.others.shape[1]
         shown = summary[: len(real.clips)].repeat(slots, 1)
         return self.discriminator.judge(shown, real.claim.mistaken(real.others)).view(slots, -1)

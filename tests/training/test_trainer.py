@@ -100,21 +100,33 @@ def test_a_step_moves_both_networks_and_the_average_lags() -> None:
     assert not torch.equal(mean, now)
 
 
-def test_true_claims_are_told_from_false_ones() -> None:
-    """Of flat pictures as bright as their control says, before a generator that shows none of it."""
+def _lights() -> list[Footage]:
+    """Flat pictures as bright as a control says; another one does nothing."""
     levels = np.linspace(0, 1, 6, dtype=np.float32)
     film = np.broadcast_to((levels * 255).astype(np.uint8)[:, None, None, None, None], (6, 8, 32, 32, 4))
-    footage = [
-        Footage(
-            Style("flat", controls=(Control("light"), Control("idle"))), {32: film}, np.stack([levels, levels * 0], 1)
-        )
-    ]
-    config = replace(CONFIG, rate=2e-3, alone=1000)
-    run = Trainer(config, replace(TINY, styles=1, controls=2), footage)
+    style = Style("flat", controls=(Control("light"), Control("idle")))
+    return [Footage(style, {32: film}, np.stack([levels, levels * 0], 1))]
+
+
+def test_true_claims_are_told_from_false_ones() -> None:
+    """Before a generator that shows none of it."""
+    run = Trainer(replace(CONFIG, rate=2e-3, alone=1000), replace(TINY, styles=1, controls=2), _lights())
     losses = [run.step()["claims"] for _ in range(80)]
     # One of two controls is all that can be told; a sixth of the other clips is the clip itself.
     assert losses[0] == pytest.approx(np.log(2), abs=0.05)
     assert np.mean(losses[-20:]) < 0.9 * np.log(2)
+
+
+def test_what_a_clip_shows_of_its_controls_teaches_the_generator_alone() -> None:
+    runs = [Trainer(replace(CONFIG, shows=s), replace(TINY, styles=1, controls=2), _lights()) for s in (0.0, 1.0)]
+    losses = [run.step() for run in runs]
+    assert [("shown" in found) for found in losses] == [False, True]
+    same = [
+        [torch.equal(a, b) for a, b in zip(*(getattr(r, name).parameters() for r in runs), strict=True)]
+        for name in ("discriminator", "generator")
+    ]
+    assert all(same[0])
+    assert not all(same[1])
 
 
 def test_nothing_is_claimed_without_controls() -> None:
