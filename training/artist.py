@@ -22,8 +22,10 @@ BLOCK = 64  # pixels a side; a user's block of 128 would mostly draw what small 
 class Artist:
     """Draws clips of one style in bytes; every clip has a seed of its own unless one is given."""
 
-    def __init__(self, model: Model, style: Style, device: torch.device, height: int, shape: tuple[int, int]) -> None:
-        """``height`` is the element's and ``shape`` the frames' (height, width), all in pixels.
+    def __init__(
+        self, model: Model, style: Style, device: torch.device, height: int, shape: tuple[int, int], fps: float
+    ) -> None:
+        """``height`` is the element's and ``shape`` the frames' (height, width), all in pixels; ``fps`` frames a second.
 
         Torch keeps to one thread from now on.
         """
@@ -31,6 +33,7 @@ class Artist:
         if self.sampler.device.type == "cpu":
             self.sampler.block = BlockShape(BLOCK // model.architecture.trunk[-1].stride, 1)
         self.style, self.height, self.shape = style, height, shape
+        self.fps = Fraction(fps).limit_denominator(100_000)
         self.step = model.architecture.cell * max(1, height // style.native_height)
         self.seed = 0
 
@@ -56,7 +59,7 @@ class Artist:
                 seed=self.seed if seed is None else seed,
                 width=width,
                 height=height,
-                fps=Fraction(self.style.fps).limit_denominator(100_000),
+                fps=self.fps,
                 loop=loop,
                 tile=tile,
                 element_height=self.height,

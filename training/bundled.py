@@ -42,6 +42,7 @@ class Bundled:
     start: str = ""  # file of the bundled model whose weights it begins with
     beta: float = 0.9  # Adam's second, at the start
     pace: float = 1.0  # the generator's rate, in the discriminator's
+    tempo: float = 1.0  # model frames that pass in a rendered one
     least_lead: float = -1.0  # of the discriminator in a style, for it to teach the generator
     clips: int = 64  # rendered of each element ...
     frames: int = 72  # ... with so many frames
@@ -99,7 +100,7 @@ def _model(file: str, entry: object) -> Bundled:
         raise ValueError("heights must be the size or more, and divide the greatest of them")
     if not (0 < model.beta < 1 and model.least_lead < 1):
         raise ValueError("beta must lie in 0..1, least_lead below 1")
-    numbers = (model.steps, model.pace, model.batch, model.rate, model.gamma, model.clips, model.frames)
+    numbers = (model.steps, model.pace, model.tempo, model.batch, model.rate, model.gamma, model.clips, model.frames)
     if not all(0 < number < float("inf") for number in numbers) or model.seed < 0:
-        raise ValueError("steps, batch, rate, gamma, clips and frames must be above 0, seed 0 or more")
+        raise ValueError("steps, batch, rate, gamma, pace, tempo, clips and frames must be above 0, seed 0 or more")
     return model

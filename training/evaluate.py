@@ -108,7 +108,7 @@ class _Drawing:
 
 def _draw(model: Model, reference: Reference, protocol: Protocol, device: torch.device) -> _Drawing:
     style, clips = reference.style, reference.clips
-    artist = Artist(model, style, device, reference.height, (clips.shape[2], clips.shape[3]))
+    artist = Artist(model, style, device, reference.height, (clips.shape[2], clips.shape[3]), reference.fps)
     default: list[dict[str, float]] = [{}] * protocol.few
     free = [axis for axis in AXES if axis not in style.anchored]
     loop = _loop(reference, protocol)
@@ -172,7 +172,7 @@ def _seams(drawing: _Drawing, reference: Reference, protocol: Protocol) -> dict[
     """Seams and repeats: 1 is no seam; real footage that does not wrap has a seam of one ordinary step."""
     long = reference.long
     loop, stretch = _loop(reference, protocol), _stretch(reference, protocol)
-    second = min(math.ceil(reference.style.fps), stretch // 2)
+    second = min(math.ceil(reference.fps), stretch // 2)
     scores = {"loop seam": Score(seam(loop_steps(drawing.loops)), seam(loop_steps(long[:, : loop + 1])[:, :-1]))}
     for axis, tiles in drawing.tiles.items():
         steps = tile_steps(long, axis)

@@ -72,7 +72,7 @@ class File:
 
 @dataclass(frozen=True)
 class Reference:
-    """Real clips of one style of a model, at an element height of ``height`` pixels.
+    """Real clips of one style of a model, at an element height of ``height`` pixels and ``fps`` frames a second.
 
     ``clips`` are compared, an even number of them; ``long`` are what they were cut from. ``controls`` (clips, n) are
     theirs, in the style's order; ``tagged`` tells whether anything is known of them. ``periodic`` names the axes on which
@@ -82,6 +82,7 @@ class Reference:
 
     style: Style
     height: int
+    fps: float
     clips: Clips
     long: Clips
     controls: NDArray[np.float32]
@@ -133,6 +134,7 @@ def simulations(
             Reference(
                 style=style,
                 height=height,
+                fps=held_out.style.fps,
                 clips=np.asarray(long[:, : protocol.frames]),
                 long=long,
                 controls=held_out.controls[:, [_controls_of(held_out.style).index(name) for name in known]],
@@ -197,6 +199,7 @@ def films(
     return Reference(
         style=style,
         height=height,
+        fps=footage.style.fps,
         clips=clips,
         long=pixels[_evenly(compared, protocol.clips)],
         controls=controls,

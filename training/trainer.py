@@ -37,8 +37,9 @@ class Config:
     size: int = 64  # pixels a side of a clip
     frames: int = 6  # of a clip
     batch: int = 8  # clips a step, of all processes together
-    strides: tuple[int, ...] = (1, 2, 4)  # model frames from frame to frame ...
+    strides: tuple[int, ...] = (1, 2, 4)  # footage frames from frame to frame ...
     stride_odds: tuple[float, ...] = (0.5, 0.3, 0.2)  # ... and how often each is used
+    tempo: float = 1.0  # model frames that pass in a footage frame: what moves two pixels in one the trunk can follow
     objective: str = "relativistic"
     rate: float = 6e-4  # Adam's, falling to rate_end on a cosine over horizon_clips
     rate_end: float = 1.5e-4
@@ -132,7 +133,7 @@ class Trainer:
 
         # 1. Draw noise: a field's seed a clip, and where in its lattice the clip lies.
         seeds = torch.from_numpy(rng.integers(2**32, size=config.batch)[share]).to(self.device)
-        instants, offset = draw_window(rng, self.generator.architecture, config.frames, stride)
+        instants, offset = draw_window(rng, self.generator.architecture, config.frames, stride * config.tempo)
         seen = None
         if self.augment:
             seen = draw_augmentation(rng, config.batch, config.size, self.augment, self.device)[share]
@@ -314,7 +315,7 @@ def _let_learn(parameters: Sequence[nn.Parameter], learning: bool) -> None:
 
 
 def draw_window(
-    rng: np.random.Generator, architecture: Architecture, frames: int, stride: int
+    rng: np.random.Generator, architecture: Architecture, frames: int, stride: float
 ) -> tuple[list[float], tuple[int, int]]:
     """Model times of a clip at a random instant and a random offset within the lattice, in finest trunk cells."""
     phase = float(rng.random() * architecture.knot)

@@ -83,6 +83,7 @@ def test_every_model_of_the_table_can_be_trained() -> None:
         ("steps = 1", "step = 3", "step is not known"),
         ("steps = 1", "steps = 0", "above 0"),
         ("steps = 1", 'steps = "3"', "tiny: "),
+        ("steps = 1", "steps = 1\ntempo = 0", "above 0"),
         ("size = 32", "size = 48", "32, 64 or 128"),
         ("heights = [32]", "heights = [64, 96]", "divide the greatest"),
         ("heights = [32]", "heights = [16]", "the size or more"),

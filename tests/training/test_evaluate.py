@@ -17,6 +17,7 @@ from aigc_blender.generator.checkpoint import Model, load_model, save_model
 from aigc_blender.generator.network import Generator
 from tests.models import STYLES, TINY, tiny_model
 from training.__main__ import main
+from training.artist import Artist
 from training.evaluate import Finding, evaluate
 from training.footage.procedural import ELEMENTS
 from training.metrics.comparison import shuffle
@@ -95,6 +96,18 @@ def test_nothing_but_the_slider_moves_in_a_sweep(water: Path, cache: Path) -> No
     assert (still[:, :, 0] == np.linspace(0, 1, 9)).all()
     assert (np.ptp(still[:, :, 1], axis=1) == 0).all()
     assert still[0, 0, 1] != still[1, 0, 1]
+
+
+@pytest.mark.slow
+def test_clips_are_compared_at_the_footages_frame_rate(water: Path, cache: Path) -> None:
+    model = load_model(water)
+    card = replace(model.card, styles=(replace(model.card.styles[0], fps=48.0),))
+    quick = replace(model, file=replace(model.file, card=card))
+    found = _found(quick, cache, SMALL)
+    assert found.reference.fps == ELEMENTS["caustics"].fps == 24
+    artist = Artist(quick, card.styles[0], CPU, 32, (32, 32), 48.0)
+    settings = [dict(zip(("scale", "sharpness"), row, strict=True)) for row in found.reference.controls]
+    assert (artist.clips(settings, range(0, 2 * SMALL.frames, 2)) == found.generated).all()
 
 
 @pytest.mark.slow

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from aigc_blender.card import Control, Style
+from aigc_blender.generator.network import Generator
 from tests.models import TINY
-from training.footage.clips import Footage, draw_batch, draw_crops
+from training.footage.clips import Batch, Footage, draw_batch, draw_crops
 from training.run.state import load_state, save_state
 from training.trainer import Config, NotFiniteError, Trainer
 
@@ -238,6 +241,26 @@ def test_the_generators_pace_is_a_share_of_the_discriminators() -> None:
     run.step()
     rates = [o.param_groups[0]["lr"] for o in (run.generator_optimiser, run.discriminator_optimiser)]
     assert rates[0] == pytest.approx(0.25 * rates[1])
+
+
+def test_more_of_the_models_time_may_pass_than_of_the_footages() -> None:
+    class Watched(Trainer):
+        def generate(
+            self,
+            network: Generator,
+            seeds: torch.Tensor,
+            real: Batch,
+            instants: Sequence[float],
+            offset: tuple[int, int],
+        ) -> torch.Tensor:
+            steps.append(np.diff(instants) / real.claim.stride)
+            return super().generate(network, seeds, real, instants, offset)
+
+    steps: list[Any] = []
+    run = Watched(replace(CONFIG, tempo=1.5), TINY, two_styles())
+    for _ in range(3):
+        run.step()
+    assert np.concatenate(steps) == pytest.approx(1.5)
 
 
 def test_taller_elements_are_shown_more_often() -> None:

@@ -125,7 +125,7 @@ def _side_by_side(finding: Finding) -> str:
     real, made = finding.reference.clips, finding.generated
     chosen = np.linspace(0, len(real) - 1, min(SHOWN, len(real))).round().astype(int)
     columns = len(chosen) // 2
-    fps = finding.reference.style.fps
+    fps = finding.reference.fps
     figures = (
         _figure(video(mosaic(clips[chosen], columns), fps, words), f'<span class="key {kind}">{words}</span>')
         for clips, kind, words in (
@@ -156,7 +156,7 @@ def _metrics(scores: dict[str, Score]) -> str:
 def _spectra(finding: Finding) -> str:
     height, frames = finding.reference.clips.shape[2], finding.reference.clips.shape[1]
     cycles = np.arange(1, height // 2 + 1, dtype=np.float64)
-    hertz = np.arange(1, frames // 2 + 1) * finding.reference.style.fps / frames
+    hertz = np.arange(1, frames // 2 + 1) * finding.reference.fps / frames
     figures = []
     for axis, curve, label, words in (
         (cycles, spatial_power, "cycles a frame height", "Power over detail: coarse on the left, fine on the right"),
@@ -185,7 +185,7 @@ def _sheet(finding: Finding) -> str:
 
 
 def _wrapped(finding: Finding) -> str:
-    fps = finding.reference.style.fps
+    fps = finding.reference.fps
     seconds = len(finding.loop) / fps
     figures = [
         _figure(
