@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,6 @@ def make(model: Bundled, place: Place, deadline: float, report: Callable[[str], 
         device=place.device,
         report=report,
     )
-    footage = [replace(source, style=replace(source.style, fps=source.style.fps * model.tempo)) for source in footage]
     config = Config(
         size=model.size,
         tempo=model.tempo,

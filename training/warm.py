@@ -18,6 +18,12 @@ FINEST_NOISE = Architecture(styles=1, controls=0).trunk[-1].noise
 ASIDE = 0.5  # of a new style from the mean: as far as fresh ones lie apart
 
 
+def learned_tempo(model: Model, styles: Sequence[Style]) -> float:
+    """Model frames that pass in one of the footage of ``styles``, as the model has learned those that it knows; else 1."""
+    rates = {style.name: style.fps for style in model.card.styles}
+    return max((float(round(rates[s.name] / s.fps)) for s in styles if s.name in rates), default=1.0) or 1.0
+
+
 @torch.no_grad()
 def warm_network(model: Model, styles: Sequence[Style], scenery: tuple[int, int] = (0, 0)) -> Generator:
     """The model's network with one row a style of ``styles`` in place of its own, and room for so much scenery.

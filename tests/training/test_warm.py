@@ -13,7 +13,7 @@ from aigc_blender.card import Control, Style
 from aigc_blender.generator.checkpoint import Model, load_model
 from aigc_blender.generator.network import Generator
 from tests.models import tiny_model
-from training.warm import warm_network
+from training.warm import learned_tempo, warm_network
 
 NEW = Style("waves")
 Z = torch.randn(1, 4, generator=torch.Generator().manual_seed(0))
@@ -41,6 +41,14 @@ def test_a_known_style_keeps_its_look_and_its_controls_by_name(model: Model) -> 
     for setting in (0.0, 0.3, 1.0):
         for new_control in (0.0, 1.0):  # without effect yet
             torch.testing.assert_close(w(network, 1, [new_control, setting]), w(model.network, 0, [setting]))
+
+
+def test_styles_keep_the_tempo_at_which_they_were_learned(model: Model) -> None:
+    fire, water = model.card.styles
+    assert learned_tempo(model, [NEW]) == 1
+    assert learned_tempo(model, [NEW, fire]) == 1
+    assert learned_tempo(model, [replace(water, fps=water.fps / 1.98), fire]) == 2
+    assert learned_tempo(model, [replace(fire, fps=3 * fire.fps)]) == 1
 
 
 def test_a_control_that_is_gone_stands_at_its_default(model: Model) -> None:

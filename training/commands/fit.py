@@ -64,6 +64,11 @@ def add(commands: Any) -> None:
     fit.add_argument(
         "--size", type=int, default=64, help="pixels a side of a training clip: 32, 64 or 128 (default: 64)"
     )
+    fit.add_argument(
+        "--tempo",
+        type=float,
+        help="model frames that pass in one of the footage: 2 where what moves mostly does so by more than two pixels of a clip a frame (default: as MODEL has learned its styles, else 1)",
+    )
     fit.add_argument("--minutes", type=float, help="end after this time")
     fit.add_argument(
         "--steps", type=int, default=5000, help="end after this many steps in all; schedules span them (default: 5000)"
@@ -135,7 +140,7 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
     from ..fit import Limits, clip_frames, fit
     from ..precision import half_precision
     from ..trainer import Config
-    from ..warm import STEPS_ALONE
+    from ..warm import STEPS_ALONE, learned_tempo
 
     start = load_model(arguments.start) if arguments.start else None
     taught = _discriminator(arguments.start) if arguments.start else None
@@ -157,6 +162,7 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
     gamma = arguments.gamma or (16.0 if opaque else 8.0)
     config = Config(
         size=arguments.size,
+        tempo=arguments.tempo or (learned_tempo(start, [source.style for source in footage]) if start else 1.0),
         batch=arguments.batch,
         objective=arguments.objective,
         rate=arguments.rate or (4e-4 if opaque else 6e-4),
@@ -194,7 +200,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise TrainingError(f"{arguments.out}: a model file must end in .safetensors; rename it.")
     if arguments.size not in (32, 64, 128):
         raise TrainingError(f"Size {arguments.size} cannot be trained; give 32, 64 or 128.")
-    for name in ("steps", "batch", "clips", "fps", "rate", "gamma", "minutes"):
+    for name in ("steps", "batch", "clips", "fps", "rate", "gamma", "minutes", "tempo"):
         value = getattr(arguments, name)
         if value is not None and not 0 < value < float("inf"):
             raise TrainingError(f"--{name} is {value}; give a number above 0.")

@@ -134,7 +134,7 @@ class Monitor:
             sheet = write_sheet(run.folder / "sheets" / f"{name}.png", rows_shown, ZOOM)
             self.board.picture(steps, style.name, sheet)
             film = np.stack([contact_sheet([pictures], ZOOM) for pictures in zip(*drawn, strict=True)])
-            write_video(run.folder / "videos" / f"{name}{self._suffix}", film, style.fps)
+            write_video(run.folder / "videos" / f"{name}{self._suffix}", film, footage[index].style.fps)
 
     def _diversity(self, style: int) -> float:
         trainer = self.run.trainer

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ class Run:
         """Not begun; ``start``: the model whose weights it begins with; ``taught``: those of a discriminator; ``resume``: the state it begins with instead."""
         self.out, self.label, self.device, self.team, self.report = out, label, device, team, report
         self.resume = resume
-        self.styles = [f.style for f in footage]
+        self.styles = [replace(f.style, fps=f.style.fps * config.tempo) for f in footage]
         self.folder = run_folder(out)
         stage = scenery_size(footage)
         network = None if start is None else warm_network(start, self.styles, stage)
