@@ -21,7 +21,7 @@ ASIDE = 0.5  # of a new style from the mean: as far as fresh ones lie apart
 def learned_tempo(model: Model, styles: Sequence[Style]) -> float:
     """Model frames that pass in one of the footage of ``styles``, as the model has learned those that it knows; else 1."""
     rates = {style.name: style.fps for style in model.card.styles}
-    return max((float(round(rates[s.name] / s.fps)) for s in styles if s.name in rates), default=1.0) or 1.0
+    return float(max([1, *(round(rates[s.name] / s.fps) for s in styles if s.name in rates)]))
 
 
 @torch.no_grad()
