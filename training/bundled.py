@@ -40,6 +40,7 @@ class Bundled:
     rate: float
     gamma: float
     start: str = ""  # file of the bundled model whose weights it begins with
+    windows: tuple[int, ...] = (1,)  # clips along each side of what is generated at once
     beta: float = 0.9  # Adam's second, at the start
     pace: float = 1.0  # the generator's rate, in the discriminator's
     tempo: float = 1.0  # model frames that pass in a rendered one
@@ -94,10 +95,12 @@ def _model(file: str, entry: object) -> Bundled:
     model = Bundled(file=file, **{**entry, **lists})
     if model.size not in (32, 64, 128):
         raise ValueError("size must be 32, 64 or 128")
-    if not model.styles or not model.heights:
-        raise ValueError("styles and heights must be given")
+    if not (model.styles and model.heights and model.windows):
+        raise ValueError("styles, heights and windows must be given")
     if any(max(model.heights) % height or height < model.size for height in model.heights):
         raise ValueError("heights must be the size or more, and divide the greatest of them")
+    if not all(isinstance(n, int) and 1 <= n * model.size <= max(model.heights) for n in model.windows):
+        raise ValueError("windows must be whole numbers, times the size no more than the greatest height")
     if not (0 < model.beta < 1 and model.least_lead < 1):
         raise ValueError("beta must lie in 0..1, least_lead below 1")
     numbers = (model.steps, model.pace, model.tempo, model.batch, model.rate, model.gamma, model.clips, model.frames)

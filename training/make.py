@@ -99,6 +99,7 @@ def make(model: Bundled, place: Place, deadline: float, report: Callable[[str], 
     )
     config = Config(
         size=model.size,
+        windows=model.windows,
         tempo=model.tempo,
         batch=model.batch,
         rate=model.rate,

@@ -28,6 +28,7 @@ from .footage.clips import Batch, Footage, draw_batch
 from .leads import Leads
 from .objectives import OBJECTIVES, claim_loss, gradient_penalty
 from .visible import visible
+from .windows import shown, shown_batch, views
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Config:
     size: int = 64  # pixels a side of a clip
     frames: int = 6  # of a clip
     batch: int = 8  # clips a step, of all processes together
+    windows: tuple[int, ...] = (1,)  # clips along each side of what is generated at once; one as often as the other
     strides: tuple[int, ...] = (1, 2, 4)  # footage frames from frame to frame ...
     stride_odds: tuple[float, ...] = (0.5, 0.3, 0.2)  # ... and how often each is used
     tempo: float = 1.0  # model frames that pass in a footage frame: what moves two pixels in one the trunk can follow
@@ -125,23 +127,28 @@ class Trainer:
         Raises:
             NotFiniteError: before anything was updated with it, in every process of the team.
         """
-        config, share = self.config, self.team.share(self.config.batch)
+        config = self.config
         rng = np.random.default_rng([config.seed, self.steps])
         stride = int(rng.choice(config.strides, p=config.stride_odds))
-        real = draw_batch(self.footage, rng, config.batch, config.frames, config.size, stride, self.device, share)
+        across = int(rng.choice(config.windows)) if len(config.windows) > 1 else config.windows[0]
+        count = max(self.team.size, config.batch // across**2)
+        share = self.team.share(count)
+        drawn = draw_batch(self.footage, rng, count, config.frames, config.size * across, stride, self.device, share)
+        real = shown_batch(drawn, config.size)
         self._set_rates()
 
         # 1. Draw noise: a field's seed a clip, and where in its lattice the clip lies.
-        seeds = torch.from_numpy(rng.integers(2**32, size=config.batch)[share]).to(self.device)
+        seeds = torch.from_numpy(rng.integers(2**32, size=count)[share]).to(self.device)
         instants, offset = draw_window(rng, self.generator.architecture, config.frames, stride * config.tempo)
         seen = None
         if self.augment:
-            seen = draw_augmentation(rng, config.batch, config.size, self.augment, self.device)[share]
+            all_views = draw_augmentation(rng, count * views(across), config.size, self.augment, self.device)
+            seen = all_views[self.team.share(count * views(across))]
 
         # 2. Generate what the real clips show.
         moves = self.steps >= config.alone and max(self.leads.of) >= config.least_lead
         with torch.set_grad_enabled(moves):
-            fake = self.generate(self.generator, seeds, real, instants, offset)
+            fake = shown(self.generate(self.generator, seeds, drawn, instants, offset), config.size)
 
         # 3. Score real and generated.
         real_clips, fake_clips = real.claim.deviation(real.clips), real.claim.deviation(fake)
@@ -182,7 +189,7 @@ class Trainer:
                 loss = loss + config.shows * parts["shown"]
             losses |= self._update(self.generator_optimiser, loss, parts)
             _let_learn(self.learning, True)
-        self.leads.take(losses, config.batch)
+        self.leads.take(losses, count * views(across))
         self._adapt()
         losses |= {"lead": self.leads.mean, "augment": self.augment}
         self.steps += 1

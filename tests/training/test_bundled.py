@@ -88,6 +88,8 @@ def test_every_model_of_the_table_can_be_trained() -> None:
         ("heights = [32]", "heights = [64, 96]", "divide the greatest"),
         ("heights = [32]", "heights = [16]", "the size or more"),
         ('["caustics"]', "[]", "must be given"),
+        ("size = 32", "size = 32\nwindows = [1, 2]", "no more than the greatest height"),
+        ("size = 32", "size = 32\nwindows = []", "must be given"),
     ],
 )
 def test_a_wrong_table_is_one_sentence(old: str, new: str, words: str, table: Path) -> None:

@@ -128,7 +128,8 @@ def draw_crops(
     crops = []
     for style in rng.integers(len(footage), size=batch):
         source = footage[style]
-        heights = np.array(sorted(source.scales))  # a crop of a taller element shows less of it
+        tall_enough = sorted(h for h, scale in source.scales.items() if min(scale.shape[2:4]) >= size)
+        heights = np.array(tall_enough)  # a crop of a taller element shows less of it
         height = int(rng.choice(heights, p=heights / heights.sum()))
         clips, length, tall, wide = source.scales[height].shape[:4]
         clip = int(rng.integers(clips))
