@@ -24,7 +24,7 @@ from .errors import ModelError, RecipeError
 from .generator.architecture import HEAD_STRIDE
 from .generator.checkpoint import Model, load_model
 from .generator.instants import Instant
-from .generator.lattice import Span, Window
+from .generator.lattice import Span, Window, length
 from .generator.network import Scene, head_span, knot_span, spline
 from .generator.pan import AFTER, BEFORE, shifted
 from .generator.sampler import Frame, Sampler, _Fields, _Job, resolve_device
@@ -34,6 +34,7 @@ from .sequence.formats import linear, scene_linear
 from .sequence.formats import straight as divided
 
 STREAMS, WINDOWS = 6, 3  # how many settings' features are kept, and spans of knots of each: 150 MB at the most
+CELL = 2 * HEAD_STRIDE  # pixels of the network that a cell of the finest trunk level is wide
 LEVELS = 65535  # of the alpha that colour is divided by, as in a PNG of 16 bits
 
 
@@ -60,24 +61,33 @@ class Picture:
 
 @dataclass
 class _Stream:
-    """Frames that share features but for their time: of one mix, in one window of the canvas."""
+    """Frames that share features but for their time: of one mix, in one part of the canvas."""
 
     key: Hashable
     job: _Job
     fields: _Fields
-    rows: Span  # of finest trunk cells
+    rows: Span  # of finest trunk cells; of what moves along at model time 0, where the lattice moves
     columns: Span
     scene: Scene | None
-    known: list[tuple[Span, torch.Tensor]] = field(default_factory=list)  # features by finest knots, newest last
+    known: list[tuple[Window, torch.Tensor]] = field(default_factory=list)  # features to draw these cells, newest last
 
-    def find(self, knots: Span) -> tuple[Span, torch.Tensor] | None:
-        """Features that are known at these knots."""
-        return next((known for known in self.known if known[0][0] <= knots[0] and knots[1] <= known[0][1]), None)
+    def find(self, wanted: Window) -> tuple[Window, torch.Tensor] | None:
+        """Features that are known for all cells of a window."""
+        return next((known for known in self.known if known[0].holds(wanted)), None)
 
-    def learn(self, knots: Span, features: torch.Tensor) -> None:
+    def learn(self, window: Window, features: torch.Tensor) -> None:
         """Keep features, in place of the oldest and of those that are a part of them."""
-        kept = [known for known in self.known if not (knots[0] <= known[0][0] and known[0][1] <= knots[1])]
-        self.known = [*kept[-WINDOWS + 1 :], (knots, features)]
+        kept = [known for known in self.known if not window.holds(known[0])]
+        self.known = [*kept[-WINDOWS + 1 :], (window, features)]
+
+    def block(self, first: int, knots: int) -> Window:
+        """What is drawn while the finest knots from ``first`` on pass."""
+        right, up = self.job.flow
+        return Window(
+            (first - 2, first + knots + 2),
+            _passed(self.rows, up * first, up * (first + knots)),
+            _passed(self.columns, -right * first, -right * (first + knots)),
+        )
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,13 @@ class _View:
     width: int
     down: float
     right: float
+
+    @property
+    def cells(self) -> tuple[Span, Span]:
+        """Rows and columns of finest trunk cells in which what is read lies."""
+        top, left, height, width = self.outer
+        rows, columns = ((at // CELL, -(-(at + size) // CELL)) for at, size in ((top, height), (left, width)))
+        return rows, columns
 
     @property
     def outer(self) -> tuple[int, int, int, int]:
@@ -114,7 +131,7 @@ class Painter(Sampler):
         self._now: Fraction | None = None  # model time of the newest frame
         self._pace = Fraction(0)  # model time that passed before it while nothing else changed
         self._thread = ThreadPoolExecutor(1, "aigc-ahead", torch.set_num_threads, (1,))
-        self._filling: tuple[_Stream, Span, Future[torch.Tensor]] | None = None
+        self._filling: tuple[_Stream, Window, Future[torch.Tensor]] | None = None
 
     def draw(
         self, recipe: Recipe, number: int, limit: int, newer: Callable[[], bool] = lambda: False
@@ -130,16 +147,16 @@ class Painter(Sampler):
         small, exact = self._reduced(replace(recipe, shutter=0.0), number, limit)
         job = self._job(small)
         instant = job.instants.at(number)
-        view = _view(job, instant)
-        stream, fresh = self._stream(job, instant, view)
+        view = _view(job, instant.pan)
+        stream, fresh = self._stream(job, instant)
         self._pace = (
             Fraction(0) if fresh or self._now is None else _shortest(instant.time - self._now, self._period(job))
         )
         self._now = instant.time
         first = self._first_knot(instant.time)
         within = float(instant.time - first * self._stride)
-        relative = knot_span([within], self._stride)
-        wanted = relative[0] + first, relative[1] + first
+        knots = knot_span([within], self._stride)
+        wanted = Window((knots[0] + first, knots[1] + first), *view.cells)
         self._collect(wait_for=wanted if stream.find(wanted) is None else None)
         found = stream.find(wanted)
         if found is None:
@@ -147,8 +164,7 @@ class Painter(Sampler):
             stream.learn(*found)
             if newer():
                 return None
-        knots, features = found
-        pixels = self._head(stream, features, (knots[0] - first, knots[1] - first), within, view)
+        pixels = self._head(stream, *found, wanted, within, view)
         one, other = self._styles(recipe)
         return Picture(pixels, one.glow_beside(other, recipe.value_at(recipe.style_blend, number)), exact)
 
@@ -162,7 +178,7 @@ class Painter(Sampler):
         here = self._first_knot(self._now)
         for first in (here, here + (self._knots if self._pace > 0 else -self._knots)):
             first = first % period if period else first
-            block = first - 2, first + self._knots + 2
+            block = stream.block(first, self._knots)
             if stream.find(block) is None:
                 self._filling = stream, block, self._thread.submit(self._trunk, stream, block)
                 return
@@ -171,12 +187,12 @@ class Painter(Sampler):
         """Wait for what is under way; the painter draws no more."""
         self._thread.shutdown(cancel_futures=True)
 
-    def _collect(self, wait_for: Span | None = None) -> None:
-        """Take in features that were worked out ahead, and wait for them if they hold these knots of the newest stream."""
+    def _collect(self, wait_for: Window | None = None) -> None:
+        """Take in features that were worked out ahead, and wait for them if they hold this window of the newest stream."""
         if self._filling is None:
             return
         stream, block, future = self._filling
-        awaited = wait_for and stream is self._streams[-1] and block[0] <= wait_for[0] and wait_for[1] <= block[1]
+        awaited = wait_for and stream is self._streams[-1] and block.holds(wait_for)
         if awaited or future.done():
             self._filling = None
             stream.learn(block, future.result())
@@ -213,11 +229,10 @@ class Painter(Sampler):
         )
         return small, False
 
-    def _stream(self, job: _Job, instant: Instant, view: _View) -> tuple[_Stream, bool]:
+    def _stream(self, job: _Job, instant: Instant) -> tuple[_Stream, bool]:
         """The frame's stream, from now on the newest, and whether it was not the newest before."""
-        top, left, height, width = view.outer
-        rows, columns = _cells(top, height), _cells(left, width)
         recipe = job.recipe
+        rows, columns = _view(job, job.instants.panned(instant)).cells
         wraps = (
             self._period(job),
             *(getattr(recipe, n) * (a in recipe.tile) for a, n in (("x", "width"), ("y", "height"))),
@@ -242,16 +257,24 @@ class Painter(Sampler):
         return int(time // self.model.architecture.knot) * self._knots
 
     @torch.inference_mode()
-    def _trunk(self, stream: _Stream, knots: Span) -> torch.Tensor:
-        window, fields = Window(knots, head_span(stream.rows), head_span(stream.columns)), stream.fields
+    def _trunk(self, stream: _Stream, drawn: Window) -> torch.Tensor:
+        window, fields = Window(drawn.knots, head_span(drawn.rows), head_span(drawn.columns)), stream.fields
         return self.network.trunk(fields.seeds, fields.w, window, stream.job.wrap, fields.placement, fields.weights)
 
     @torch.inference_mode()
-    def _head(self, stream: _Stream, features: torch.Tensor, knots: Span, instant: float, view: _View) -> Frame:
-        fields, cell = stream.fields, 2 * HEAD_STRIDE
-        drawn = self.network.head(spline(features, knots, [instant], self._stride), fields.w, stream.scene)
+    def _head(
+        self, stream: _Stream, known: Window, features: torch.Tensor, wanted: Window, instant: float, view: _View
+    ) -> Frame:
+        """The frame at ``instant`` after the first knot of its block, from features that are known for more cells than it shows."""
+        fields = stream.fields
+        down, across = wanted.rows[0] - known.rows[0], wanted.columns[0] - known.columns[0]
+        tall, wide = (length(head_span(span)) for span in (wanted.rows, wanted.columns))
+        begun = wanted.knots[0] - knot_span([instant], self._stride)[0]
+        knots = known.knots[0] - begun, known.knots[1] - begun
+        part = features[:, :, down : down + tall, across : across + wide]
+        drawn = self.network.head(spline(part, knots, [instant], self._stride), fields.w, stream.scene)
         top, left, height, width = view.outer
-        y, x = top - cell * stream.rows[0], left - cell * stream.columns[0]
+        y, x = top - CELL * wanted.rows[0], left - CELL * wanted.columns[0]
         pixels = drawn[0, 0, y : y + height, x : x + width].mul(0.5).add(0.5).clamp_(0, 1)
         pixels[..., 3] += (1 - pixels[..., 3]) * fields.opacity
         return shifted(pixels.cpu().numpy(), view.down, view.right, view.height, view.width)
@@ -270,18 +293,19 @@ def load_painter(digest: str, device: str) -> Painter:
     return Painter(model, resolve_device(device))
 
 
-def _view(job: _Job, instant: Instant) -> _View:
+def _view(job: _Job, pan: tuple[Fraction, Fraction]) -> _View:
     """What a frame shows of the network's canvas; its size there is rounded up, but for an axis that tiles."""
-    right, up = instant.pan
+    right, up = pan
     top, left = Fraction(job.top + up) / job.zoom, Fraction(job.left - right) / job.zoom
     height, width = (-(-size // job.zoom) for size in (job.recipe.height, job.recipe.width))
     return _View(math.floor(top), math.floor(left), height, width, float(top % 1), float(left % 1))
 
 
-def _cells(first: int, length: int) -> Span:
-    """The finest trunk cells that pixels of the network lie in."""
-    cell = 2 * HEAD_STRIDE
-    return first // cell, -(-(first + length) // cell)
+def _passed(span: Span, first: int, last: int) -> Span:
+    """The cells that a window of ``span`` shows while it moves on by so many cells, from ``first`` to ``last``."""
+    if first == last == 0:
+        return span
+    return span[0] + min(first, last) - 1, span[1] + max(first, last) + 1  # it may begin between two pixels
 
 
 def _shortest(step: Fraction, period: int) -> Fraction:

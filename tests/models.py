@@ -36,17 +36,17 @@ STYLES = (
 )
 
 
-def tiny_model(folder: Path, seed: int = 0, name: str = "tiny") -> Path:
+def tiny_model(folder: Path, seed: int = 0, name: str = "tiny", architecture: Architecture = TINY) -> Path:
     """Write the model ``<name>.safetensors`` into a folder and give its path."""
     torch.manual_seed(seed)
-    network = Generator(TINY)
+    network = Generator(architecture)
     with torch.no_grad():  # Enough contrast that frames, controls and seeds differ visibly.
         for parameter in network.to_pixels.parameters():
             parameter.mul_(4)
     card = Card(
         name="Tiny",
         styles=STYLES,
-        architecture=TINY.to_dict(),
+        architecture=architecture.to_dict(),
         licence="GPL-3.0-or-later",
         rights=Rights("random weights, made by the tests"),
     )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,15 +16,17 @@ from aigc_blender.generator.checkpoint import load_model
 from aigc_blender.generator.sampler import Sampler
 from aigc_blender.preview import Painter, Picture
 from aigc_blender.recipe import Recipe, Track
-from tests.models import tiny_model
+from tests.models import TINY, tiny_model
 
 LIMIT = 128 * 320
 ALIKE = 2e-4  # other blocks, other rounding
 
 
-@pytest.fixture(scope="module")
-def sampler(tmp_path_factory: pytest.TempPathFactory) -> Sampler:
-    return Sampler(load_model(tiny_model(tmp_path_factory.mktemp("model"))), "cpu", 2)
+@pytest.fixture(scope="module", params=[(0.0, 0.0), (-0.03, 0.06)], ids=["still", "drifting"])
+def sampler(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sampler:
+    """Of a model whose lattice stands still, and of one whose lattice follows what moves left and up."""
+    path = tiny_model(tmp_path_factory.mktemp("model"), architecture=replace(TINY, drift=request.param))
+    return Sampler(load_model(path), "cpu", 2)
 
 
 @pytest.fixture

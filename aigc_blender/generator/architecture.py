@@ -8,6 +8,7 @@ from typing import Any
 
 CHANNELS = 4  # premultiplied RGBA
 HEAD_STRIDE = 2  # pixels a cell before the pixel shuffle
+MOST_DRIFT = 0.5
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Architecture:
     latent: int = 16
     width: int = 128  # of w
     scenery: tuple[int, int] = (0, 0)  # pixels high and wide of what stands still where it was filmed; 0: none
+    drift: tuple[float, float] = (0.0, 0.0)  # of the lattice, right and up, in element heights a model frame
 
     def __post_init__(self) -> None:
         """Refuse shapes that the network does not have.
@@ -51,8 +53,22 @@ class Architecture:
         sizes = [self.styles, self.latent, self.width, *self.head, *(lv.channels for lv in self.trunk)]
         if not (all(0 <= s <= 512 for s in self.scenery) and all(self.scenery) == any(self.scenery)):
             raise ValueError("scenery may be 1 to 512 pixels high and wide, or 0 both")
+        if len(self.drift) != 2 or not all(abs(part) <= MOST_DRIFT for part in self.drift):
+            raise ValueError(f"drift must be two numbers of at most {MOST_DRIFT} element heights a model frame")
+        if any(self.drift) and any(self.scenery):
+            raise ValueError("scenery stands still: there may be none where there is drift")
         if len(self.trunk) > 6 or not all(1 <= s <= 512 for s in sizes) or not 0 <= self.controls <= 64:
             raise ValueError("there may be 6 levels and 512 channels at the most")
+
+    @property
+    def speed(self) -> int:
+        """Pixels a model frame in which a lattice moves that moves a cell a knot: the same at every level."""
+        return self.trunk[-1].stride // self.trunk[-1].knot_stride
+
+    def flow(self, height: float) -> tuple[int, int]:
+        """Cells right and up that the lattice moves from knot to knot, for an element of ``height`` pixels."""
+        right, up = (round(drift * height / self.speed) for drift in self.drift)
+        return right, up
 
     @property
     def cell(self) -> int:
@@ -79,4 +95,5 @@ def architecture_from_dict(raw: dict[str, Any]) -> Architecture:
     values["trunk"] = tuple(TrunkLevel(**level) for level in values["trunk"])
     values["head"] = tuple(values["head"])
     values["scenery"] = tuple(values.get("scenery", (0, 0)))
+    values["drift"] = tuple(float(part) for part in values.get("drift", (0.0, 0.0)))
     return Architecture(**values)

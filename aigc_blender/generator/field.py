@@ -45,15 +45,15 @@ def noise(seeds: Tensor, level: int, channels: int, knots: Tensor, rows: Tensor,
         channels: number of noise channels C.
         knots: (N, T) int64 lattice indices of any sign; equal ones give equal noise, so a caller wraps an
             axis by reducing its indices modulo the period.
-        rows: (N, H) likewise.
-        columns: (N, W) likewise.
+        rows: (N, T, H) or (N, 1, H) likewise.
+        columns: (N, T, W) or (N, 1, W) likewise.
 
     Returns:
         (N, T, H, W, C) float32 on the device of ``seeds``.
     """
     channel = torch.arange(channels, device=seeds.device, dtype=torch.int64)
     h = _mix((seeds[:, None] & _MASK) ^ _mix((level << 16) + channel + 1))[:, None, None, None, :]
-    axes = knots[:, :, None, None, None], rows[:, None, :, None, None], columns[:, None, None, :, None]
+    axes = knots[:, :, None, None, None], rows[..., None, None], columns[:, :, None, :, None]
     for axis, salt in zip(axes, _AXIS_SALTS, strict=True):
         h = _mix(h ^ (((axis & _MASK) * salt) & _MASK))
     return _quantiles(seeds.device)[h >> (32 - _TABLE_BITS)]
@@ -62,7 +62,7 @@ def noise(seeds: Tensor, level: int, channels: int, knots: Tensor, rows: Tensor,
 def latent(seeds: Tensor, size: int) -> Tensor:
     """The latent z of each seed: (N, size) float32, standard normal."""
     zero = torch.zeros(len(seeds), 1, dtype=torch.int64, device=seeds.device)
-    return noise(seeds, _LATENT_LEVEL, size, zero, zero, zero).reshape(len(seeds), size)
+    return noise(seeds, _LATENT_LEVEL, size, zero, zero[:, None], zero[:, None]).reshape(len(seeds), size)
 
 
 def blended(values: Tensor, weights: Tensor | None) -> Tensor:

@@ -27,7 +27,10 @@ class Mix:
 
 @dataclass(frozen=True)
 class Instant:
-    """An instant: equal ones are drawn alike. ``pan`` is in pixels, right and up, within one width on tiled axes."""
+    """An instant: equal ones are drawn alike. ``pan`` is in pixels, right and up, within one width on tiled axes.
+
+    It includes how far a lattice that drifts has got.
+    """
 
     time: Fraction
     mix: Mix
@@ -36,15 +39,25 @@ class Instant:
 
 @dataclass(frozen=True)
 class Instants:
-    """All instants of a recipe; ``styles`` are its two (without a blend: the one twice)."""
+    """All instants of a recipe; ``styles`` are its two (without a blend: the one twice).
+
+    ``drift``: pixels right and up that the lattice moves in a model frame.
+    """
 
     recipe: Recipe
     styles: tuple[Style, Style]
     time: Timeline
+    drift: tuple[int, int] = (0, 0)
 
     def at(self, frame: Frame) -> Instant:
         """The instant of a frame, or of a moment between two."""
-        return Instant(self.time.at(frame), self._mix(frame), self._pan(frame))
+        time = self.time.at(frame)
+        return Instant(time, self._mix(frame), self._pan(frame, time))
+
+    def panned(self, instant: Instant) -> tuple[Fraction, Fraction]:
+        """The pan of an instant without how far the lattice has got: where what moves along is shown at model time 0."""
+        right, up = (p - d * instant.time for p, d in zip(instant.pan, self.drift, strict=True))
+        return self._within((right, up))
 
     @property
     def mixes_change(self) -> bool:
@@ -62,7 +75,7 @@ class Instants:
     def pans_between_pixels(self, axis: int) -> bool:
         """Whether a pan along an axis (0: x, 1: y) ever stands between two pixels."""
         pan = self.recipe.pan[axis]
-        return isinstance(pan, Track) or _exact(pan).denominator > 1
+        return self.drift[axis] != 0 or isinstance(pan, Track) or _exact(pan).denominator > 1
 
     def _mix(self, frame: Frame) -> Mix:
         recipe = self.recipe
@@ -77,12 +90,17 @@ class Instants:
         )
         return Mix(tuple((seed, weight) for seed, weight in seeds if weight), tuple(styles))
 
-    def _pan(self, frame: Frame) -> tuple[Fraction, Fraction]:
+    def _pan(self, frame: Frame, time: Fraction) -> tuple[Fraction, Fraction]:
         recipe = self.recipe
-        x, y = (_exact(recipe.value_at(pan, frame)) for pan in recipe.pan)
+        x, y = (_exact(recipe.value_at(p, frame)) + d * time for p, d in zip(recipe.pan, self.drift, strict=True))
+        return self._within((x, y))
+
+    def _within(self, pan: tuple[Fraction, Fraction]) -> tuple[Fraction, Fraction]:
+        """A pan within one width on tiled axes."""
+        recipe = self.recipe
         return (
-            x % recipe.width if "x" in recipe.tile else x,
-            y % recipe.height if "y" in recipe.tile else y,
+            pan[0] % recipe.width if "x" in recipe.tile else pan[0],
+            pan[1] % recipe.height if "y" in recipe.tile else pan[1],
         )
 
 

@@ -62,6 +62,11 @@ class Window:
         """The cells of the next finer level that upsampling gives."""
         return Window(after_upsampling(self.knots), after_upsampling(self.rows), after_upsampling(self.columns))
 
+    def holds(self, other: Window) -> bool:
+        """Whether another window lies within this one."""
+        spans = zip((self.knots, self.rows, self.columns), (other.knots, other.rows, other.columns), strict=True)
+        return all(mine[0] <= its[0] and its[1] <= mine[1] for mine, its in spans)
+
     @property
     def cells(self) -> int:
         """Number of cells in space and time."""

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from . import field
 from .architecture import CHANNELS, HEAD_STRIDE, Architecture
+from .drift import course
 from .lattice import Span, Window, before_convolution, before_upsampling, length, spline_taps
 
 SLOPE = 0.2  # of the leaky ReLU
@@ -47,7 +48,8 @@ class Placement:
     ``base``: (N, 2) float32, the pixel (x, y) of the window's coordinates that the anchored axes are
     measured from. ``height``: (N,) float32, element height in pixels. ``anchored``: (N, 2) float32,
     1 on the axes (x, y) on which position matters. ``style``: (N,) int64, whose scenery stands there; with ``shares``,
-    (M,) float32, one window lies in a blend of M styles.
+    (M,) float32, one window lies in a blend of M styles. ``flow``: (N, 2) int64, cells right and up that the lattice
+    moves from knot to knot, at every level; None where it rests. A window is then one of what moves along.
     """
 
     base: Tensor
@@ -55,6 +57,7 @@ class Placement:
     anchored: Tensor
     style: Tensor
     shares: Tensor | None = None
+    flow: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -203,8 +206,8 @@ class Generator(nn.Module):
         for index, (level, window) in enumerate(zip(self.architecture.trunk, windows, strict=True)):
             y = self._positions(index, window, placement)
             if level.noise:
-                spans = (window.knots, wrap.knots), (window.rows, wrap.rows), (window.columns, wrap.columns)
-                indices = [_indices(span, period * 2**index) for span, period in spans]
+                periods = (period * 2**index for period in (wrap.knots, wrap.rows, wrap.columns))
+                indices = [_wrapped(i, p) for i, p in zip(_places(window, placement), periods, strict=True)]
                 cells = field.blended(field.noise(seeds, index, level.noise, *indices), weights)
                 y = y + self.noise_gain[index] * next(noise_in)(cells)
             if x is not None:
@@ -261,27 +264,43 @@ class Generator(nn.Module):
     ) -> Tensor:
         """Clips of N fields at common instants (model time), on spans of finest trunk cells.
 
-        Returns (N, F, H, W, 4) in -1..1, not clipped.
+        Returns (N, F, H, W, 4) in -1..1, not clipped. Where the lattice moves, it does so alike for all N, and by
+        whole pixels to each instant.
         """
-        stride = self.architecture.trunk[-1].knot_stride
-        out = Window(knot_span(instants, stride), head_span(rows), head_span(columns))
-        x = self.trunk(seeds, w, out, wrap, placement)
-        return self.head(spline(x, out.knots, instants, stride), w, self.scene(rows, columns, placement))
+        finest = self.architecture.trunk[-1]
+        knots = knot_span(instants, finest.knot_stride)
+        if placement.flow is None:
+            out = Window(knots, head_span(rows), head_span(columns))
+            x = spline(self.trunk(seeds, w, out, wrap, placement), knots, instants, finest.knot_stride)
+            return self.head(x, w, self.scene(rows, columns, placement))
+        right, up = (self.architecture.speed * flow for flow in placement.flow[0].tolist())
+        down = course(rows, [round(up * t) for t in instants], finest.stride)
+        across = course(columns, [round(-right * t) for t in instants], finest.stride)
+        out = Window(knots, head_span(down.span), head_span(across.span))
+        x = spline(self.trunk(seeds, w, out, wrap, placement), knots, instants, finest.knot_stride)
+        high, wide = (length(head_span((0, axis.cells))) for axis in (down, across))
+        corners = enumerate(zip(down.starts, across.starts, strict=True))
+        clips = self.head(torch.stack([x[:, i, r : r + high, c : c + wide] for i, (r, c) in corners], dim=1), w)
+        high, wide = (length(span) * finest.stride for span in (rows, columns))
+        corners = enumerate(zip(down.offsets, across.offsets, strict=True))
+        return torch.stack([clips[:, i, r : r + high, c : c + wide] for i, (r, c) in corners], dim=1)
 
     def _positions(self, index: int, window: Window, placement: Placement) -> Tensor:
         stride = self.architecture.trunk[index].stride
         n = len(placement.height)
-        device = placement.height.device
+        _, rows, columns = _places(window, placement)
         planes = []
-        for axis, span in enumerate((window.columns, window.rows)):
-            pixels = (torch.arange(*span, device=device) + 0.5) * stride
+        for axis, cells in enumerate((columns, rows)):
+            pixels = (cells + 0.5) * stride
+            if placement.flow is not None:  # a knot stands in the middle of its stride, when half of the way is gone
+                pixels = pixels + (0.5, -0.5)[axis] * stride * placement.flow[:, axis, None, None]
             distance = _distance(pixels, axis, placement).clamp(-1.0, 1.5)
             hats = [(1 - (distance - c).abs() * 4).clamp(min=0) for c in POSITION_CENTRES]
-            planes.append(torch.stack([distance, *hats], dim=2) * placement.anchored[:, axis, None, None])
+            planes.append(torch.stack([distance, *hats], dim=-1) * placement.anchored[:, axis, None, None, None])
         weight = self.get_parameter(f"position.{index}.weight")
         across = functional.linear(planes[0], weight[:, :POSITION_FEATURES])
         upward = functional.linear(planes[1], weight[:, POSITION_FEATURES:])
-        plane = across[:, None, None, :] + upward[:, None, :, None]
+        plane = across[:, :, None, :] + upward[:, :, :, None]
         return plane.expand(n, length(window.knots), -1, -1, -1)
 
     def _scenery(self, rows: Span, columns: Span, stride: int, placement: Placement) -> Tensor:
@@ -297,7 +316,7 @@ class Generator(nn.Module):
         for axis, (start, stop), count in ((0, columns, wide), (1, rows, tall)):
             pixels = torch.arange(start * stride, stop * stride, device=device) + 0.5
             middle = wide / 2 if axis == 0 else 0
-            place = (_distance(pixels, axis, placement) * tall + middle).clamp(0.5, count - 0.5) - 0.5
+            place = (_distance(pixels[None, None], axis, placement)[:, 0] * tall + middle).clamp(0.5, count - 0.5) - 0.5
             near = 1 - (place[:, :, None] - torch.arange(count, device=device)).abs() / reach
             near = near.clamp(min=0)
             anchored = placement.anchored[:, axis, None, None]
@@ -309,9 +328,9 @@ class Generator(nn.Module):
 
 
 def _distance(pixels: Tensor, axis: int, placement: Placement) -> Tensor:
-    """Pixels (P,) along an axis as distances from N anchors in element heights, right and up positive: (N, P)."""
-    signed = (pixels - placement.base[:, axis, None]) * (1 if axis == 0 else -1)
-    return signed / placement.height[:, None]
+    """Pixels (N or 1, T or 1, P) along an axis as distances from N anchors in element heights, right and up positive."""
+    signed = (pixels - placement.base[:, axis, None, None]) * (1 if axis == 0 else -1)
+    return signed / placement.height[:, None, None]
 
 
 def head_span(span: Span) -> Span:
@@ -377,9 +396,20 @@ def _initial_gain(level: int) -> float:
     return (1.0, 0.7, 0.3, 0.15)[min(level, 3)]
 
 
-def _indices(span: Span, period: Tensor) -> Tensor:
-    index = torch.arange(*span, device=period.device)[None]
-    period = period[:, None]
+def _places(window: Window, placement: Placement) -> tuple[Tensor, Tensor, Tensor]:
+    """The knots (1, T) of a window, and where its rows and columns are at each: (1, 1, H), (1, 1, W), or (N, T, H), (N, T, W) where the lattice moves."""
+    spans = window.knots, window.rows, window.columns
+    knots, rows, columns = (torch.arange(*span, device=placement.height.device)[None] for span in spans)
+    rows, columns = rows[:, None], columns[:, None]
+    if placement.flow is not None:
+        right, up = ((knots * flow[:, None])[:, :, None] for flow in placement.flow.unbind(1))
+        rows, columns = rows - up, columns + right
+    return knots, rows, columns
+
+
+def _wrapped(index: Tensor, period: Tensor) -> Tensor:
+    """(N, ...) modulo the periods (N,); 0 is none."""
+    period = period.reshape(-1, *[1] * (index.ndim - 1))
     return torch.where(period > 0, torch.remainder(index, period.clamp(min=1)), index)
 
 

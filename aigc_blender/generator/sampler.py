@@ -103,6 +103,7 @@ class _Job:
     top: int
     wrap: Wrap
     height: float  # of the element, in pixels of the network
+    flow: tuple[int, int]  # cells right and up that the lattice moves from knot to knot
 
     @property
     def window(self) -> tuple[int, int]:
@@ -230,15 +231,19 @@ class Sampler:
             recipe.height // cell if "y" in recipe.tile else 0,
             recipe.width // cell if "x" in recipe.tile else 0,
         )
+        element = (recipe.element_height or recipe.height) / factor
+        flow = architecture.flow(element)
+        right, up = (cells * architecture.speed * factor for cells in flow)
         return _Job(
             recipe=recipe,
             style=style,
-            instants=Instants(recipe, styles, time),
+            instants=Instants(recipe, styles, time, (right, up)),
             zoom=factor,
             left=x - (recipe.width // 2 if "x" in style.anchored else 0),
             top=-y - recipe.height if "y" in style.anchored else y,
             wrap=Wrap(*(torch.tensor([p], dtype=torch.int64, device=self.device) for p in periods)),
-            height=(recipe.element_height or recipe.height) / factor,
+            height=element,
+            flow=flow,
         )
 
     def _run(
@@ -304,6 +309,7 @@ class Sampler:
             anchored=tensor(anchored)[None],
             style=torch.tensor([card.styles.index(style) for style, _, _ in mix.styles], device=self.device),
             shares=shares,
+            flow=torch.tensor([job.flow], device=self.device) if any(job.flow) else None,
         )
         z = blended(latent(seeds, architecture.latent), weights)
         height = placement.height.clamp(job.style.native_height, job.style.max_height)

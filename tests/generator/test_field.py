@@ -10,11 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from aigc_blender.generator.field import latent, noise
+from aigc_blender.generator import field
+from aigc_blender.generator.field import latent
 
 
 def index(*values: int) -> Tensor:
     return torch.tensor([values], dtype=torch.int64)
+
+
+def noise(seeds: Tensor, level: int, channels: int, knots: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Where rows and columns are the same at every knot: (N, H) and (N, W)."""
+    return field.noise(seeds, level, channels, knots, rows[:, None], columns[:, None])
 
 
 def span(n: int, start: int = 0) -> Tensor:
@@ -32,6 +38,13 @@ def test_a_cell_alone_is_the_cell_in_its_window(seed: int, t: int, y: int, x: in
     window = noise(seeds, 1, 3, span(3, t - 1), span(4, y - 2), span(5, x - 3))
     alone = noise(seeds, 1, 3, index(t), index(y), index(x))
     assert torch.equal(window[:, 1:2, 2:3, 3:4], alone)
+
+
+def test_rows_and_columns_may_differ_from_knot_to_knot() -> None:
+    seeds, rows, columns = torch.tensor([3]), torch.tensor([[[0, 1], [4, 5]]]), torch.tensor([[[7], [-2]]])
+    moving = field.noise(seeds, 1, 2, index(8, 9), rows, columns)
+    for t, (y, x) in enumerate([(span(2, 0), index(7)), (span(2, 4), index(-2))]):
+        assert torch.equal(moving[:, t : t + 1], noise(seeds, 1, 2, index(8 + t), y, x))
 
 
 def test_values_are_standard_normal() -> None:

@@ -22,9 +22,10 @@ CELL, KNOT = TINY.cell, TINY.knot
 few = settings(max_examples=12)
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return load_model(tiny_model(tmp_path_factory.mktemp("models")))
+@pytest.fixture(scope="module", params=[(0.0, 0.0), (-0.03, 0.06)], ids=["still", "drifting"])
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """One whose lattice stands still, and one that follows what moves left and up."""
+    return load_model(tiny_model(tmp_path_factory.mktemp("models"), architecture=replace(TINY, drift=request.param)))
 
 
 def draw(model: Model, recipe: Recipe, numbers: list[int], threads: int = 2) -> dict[int, Frame]:
