@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from aigc_blender.card import Rights
+from aigc_blender.generator.architecture import MOST_DRIFT
 
 from .errors import TrainingError
 
@@ -44,6 +45,7 @@ class Bundled:
     beta: float = 0.9  # Adam's second, at the start
     pace: float = 1.0  # the generator's rate, in the discriminator's
     tempo: float = 1.0  # model frames that pass in a rendered one
+    drift: tuple[float, float] = (0.0, 0.0)  # of the lattice, right and up, in element heights a model frame
     least_lead: float = -1.0  # of the discriminator in a style, for it to teach the generator
     clips: int = 64  # rendered of each element ...
     frames: int = 72  # ... with so many frames
@@ -103,6 +105,8 @@ def _model(file: str, entry: object) -> Bundled:
         raise ValueError("windows must be whole numbers, times the size no more than the greatest height")
     if not (0 < model.beta < 1 and model.least_lead < 1):
         raise ValueError("beta must lie in 0..1, least_lead below 1")
+    if len(model.drift) != 2 or not all(abs(part) <= MOST_DRIFT for part in model.drift):
+        raise ValueError(f"drift must be two numbers of at most {MOST_DRIFT}, right and up")
     numbers = (model.steps, model.pace, model.tempo, model.batch, model.rate, model.gamma, model.clips, model.frames)
     if not all(0 < number < float("inf") for number in numbers) or model.seed < 0:
         raise ValueError("steps, batch, rate, gamma, pace, tempo, clips and frames must be above 0, seed 0 or more")

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from aigc_blender.generator.architecture import Architecture
 from aigc_blender.generator.field import latent
-from aigc_blender.generator.network import Generator, Wrap
+from aigc_blender.generator.lattice import Span
+from aigc_blender.generator.network import Generator, Placement, Wrap
 
 from .augment import Augmentation, draw_augmentation
 from .discriminator import Claim, Discriminator, DiscriminatorShape
@@ -42,6 +43,7 @@ class Config:
     strides: tuple[int, ...] = (1, 2, 4)  # footage frames from frame to frame ...
     stride_odds: tuple[float, ...] = (0.5, 0.3, 0.2)  # ... and how often each is used
     tempo: float = 1.0  # model frames that pass in a footage frame: what moves two pixels in one the trunk can follow
+    drift: tuple[float, float] = (0.0, 0.0)  # of the lattice, right and up, in element heights a model frame
     objective: str = "relativistic"
     rate: float = 6e-4  # Adam's, falling to rate_end on a cosine over horizon_clips
     rate_end: float = 1.5e-4
@@ -219,7 +221,7 @@ class Trainer:
         rows, columns = ((o, o + cells) for o in offset)
         with self._precision():
             w = network.mapping(z, real.claim.style, real.claim.controls, placement.height)
-            clips = visible(network(seeds, w, instants, rows, columns, Wrap(*periods), moved).float())
+            clips = visible(_drawn(network, seeds, w, instants, rows, columns, Wrap(*periods), moved).float())
         opaque = torch.tensor([not f.style.alpha for f in self.footage], device=clips.device)[real.claim.style]
         alpha = torch.where(opaque[:, None, None, None], torch.ones_like(clips[..., 3]), clips[..., 3])
         return torch.cat([clips[..., :3], alpha[..., None]], dim=-1)
@@ -321,11 +323,43 @@ def _let_learn(parameters: Sequence[nn.Parameter], learning: bool) -> None:
         parameter.requires_grad_(learning)
 
 
+def _drawn(
+    network: Generator,
+    seeds: Tensor,
+    w: Tensor,
+    instants: Sequence[float],
+    rows: Span,
+    columns: Span,
+    wrap: Wrap,
+    placement: Placement,
+) -> Tensor:
+    """What the network draws of N fields, those together whose lattices move alike."""
+    if not any(network.architecture.drift):
+        return network(seeds, w, instants, rows, columns, wrap, placement)
+    flows = [network.architecture.flow(height) for height in placement.height.tolist()]
+    order, drawn = [], []
+    for flow in dict.fromkeys(flows):
+        alike = torch.tensor([other == flow for other in flows], device=seeds.device)
+        own = Placement(
+            base=placement.base[alike],
+            height=placement.height[alike],
+            anchored=placement.anchored[alike],
+            style=placement.style[alike],
+            flow=torch.tensor([flow], device=seeds.device).expand(int(alike.sum()), 2),
+        )
+        periods = Wrap(wrap.knots[alike], wrap.rows[alike], wrap.columns[alike])
+        drawn.append(network(seeds[alike], w[alike], instants, rows, columns, periods, own))
+        order.append(alike.nonzero()[:, 0])
+    return torch.cat(drawn)[torch.cat(order).argsort()]
+
+
 def draw_window(
     rng: np.random.Generator, architecture: Architecture, frames: int, stride: float
 ) -> tuple[list[float], tuple[int, int]]:
     """Model times of a clip at a random instant and a random offset within the lattice, in finest trunk cells."""
     phase = float(rng.random() * architecture.knot)
+    if any(architecture.drift):  # what moves along is shown by whole pixels
+        phase = math.floor(phase * architecture.speed) / architecture.speed
     across = architecture.cell // architecture.trunk[-1].stride
     return [phase + i * stride for i in range(frames)], (int(rng.integers(across)), int(rng.integers(across)))
 

@@ -24,9 +24,20 @@ def learned_tempo(model: Model, styles: Sequence[Style]) -> float:
     return float(max([1, *(round(rates[s.name] / s.fps) for s in styles if s.name in rates)]))
 
 
+def learned_drift(model: Model, styles: Sequence[Style]) -> tuple[float, float]:
+    """The drift of the model's lattice where it knows one of ``styles``; else none."""
+    known = any(model.card.style(style.name) for style in styles)
+    return model.architecture.drift if known else (0.0, 0.0)
+
+
 @torch.no_grad()
-def warm_network(model: Model, styles: Sequence[Style], scenery: tuple[int, int] = (0, 0)) -> Generator:
-    """The model's network with one row a style of ``styles`` in place of its own, and room for so much scenery.
+def warm_network(
+    model: Model,
+    styles: Sequence[Style],
+    scenery: tuple[int, int] = (0, 0),
+    drift: tuple[float, float] = (0.0, 0.0),
+) -> Generator:
+    """The model's network with one row a style of ``styles`` in place of its own, room for so much scenery, and that drift.
 
     A style that the model has under the same name starts as it is there, with its controls of the same names;
     others start at the mean of all the model has at default controls, of several each to another side of it: two in one
@@ -63,7 +74,9 @@ def warm_network(model: Model, styles: Sequence[Style], scenery: tuple[int, int]
                 row += (control.default * 2 - 1) * effect
         rows.append(row)
     trunk = (*coarser, finest)
-    architecture = replace(model.architecture, trunk=trunk, styles=len(styles), controls=slots, scenery=scenery)
+    architecture = replace(
+        model.architecture, trunk=trunk, styles=len(styles), controls=slots, scenery=scenery, drift=drift
+    )
     with torch.random.fork_rng(devices=[]):  # alike in every process and every time the run goes on
         torch.manual_seed(0)
         network = Generator(architecture)

@@ -26,7 +26,7 @@ from ..errors import DeviceError, RecipeError
 from ..recipe import Recipe, check_style, zoom
 from .architecture import CHANNELS
 from .checkpoint import Model
-from .cost import block_flop, block_window
+from .cost import block_flop, block_window, head_flop
 from .enlarge import enlarge
 from .field import blended, latent
 from .instants import Instants, Mix
@@ -171,16 +171,19 @@ class Sampler:
         """
         job = self._job(recipe)
         height, width = job.window
-        blocks = len(self._blocks(job, [(job.top, job.left)]))
         cells = self.block.cells + 2 * _margin_cells(job.zoom)
         frame_bytes = width * height * CHANNELS * 4
         most = max(1, GROUP_BYTES // frame_bytes)
         samples = recipe.shutter_samples if recipe.shutter and job.instants.change else 1
+        pace = job.instants.time.pace / samples
         shared = 1  # exposures that a trunk serves
         if not job.instants.mixes_change:
-            pace = job.instants.time.pace / samples
             shared = max(1, int(min(most, self.model.architecture.knot / pace if pace else most)))
-        flop = samples * blocks * block_flop(self.model.architecture, cells, shared) / shared
+        right, up = (drift * pace for drift in job.instants.drift)
+        corners = [(job.top + math.floor(up * i), job.left - math.floor(right * i)) for i in range(shared)]
+        blocks, passed = len(self._blocks(job, corners[:1])), len(self._blocks(job, corners))
+        trunk = block_flop(self.model.architecture, cells, 0)
+        flop = samples * (passed * trunk / shared + blocks * head_flop(self.model.architecture, cells))
         return Plan(job.instants.time.stretch, flop, max(frame_bytes, min(GROUP_BYTES, shared * frame_bytes)))
 
     def style(self, recipe: Recipe) -> Style:

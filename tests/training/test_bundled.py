@@ -84,6 +84,8 @@ def test_every_model_of_the_table_can_be_trained() -> None:
         ("steps = 1", "steps = 0", "above 0"),
         ("steps = 1", 'steps = "3"', "tiny: "),
         ("steps = 1", "steps = 1\ntempo = 0", "above 0"),
+        ("steps = 1", "steps = 1\ndrift = [0.0]", "two numbers"),
+        ("steps = 1", "steps = 1\ndrift = [0.0, 1.5]", "at most 0.5"),
         ("size = 32", "size = 48", "32, 64 or 128"),
         ("heights = [32]", "heights = [64, 96]", "divide the greatest"),
         ("heights = [32]", "heights = [16]", "the size or more"),

@@ -18,7 +18,7 @@ from aigc_blender.generator.network import Generator
 from tests.models import TINY
 from training.footage.clips import Batch, Footage, draw_batch, draw_crops
 from training.run.state import load_state, save_state
-from training.trainer import Config, NotFiniteError, Trainer
+from training.trainer import Config, NotFiniteError, Trainer, draw_window
 
 CONFIG = Config(size=32, frames=3, batch=4, strides=(1, 2), stride_odds=(0.5, 0.5), horizon_clips=400)
 
@@ -64,6 +64,41 @@ def test_opaque_styles_are_opaque_and_whole_periods_wrap_in_both_members() -> No
     fake = run.generate(run.generator, torch.arange(32), batch, [0.5, 1.5], (0, 0))
     assert fake.shape == batch.clips.shape
     assert (fake[flat][..., 3] == 1).all()
+
+
+def test_clips_whose_lattices_move_differently_are_drawn_as_if_alone() -> None:
+    """Elements of 32 and 64 pixels rise by one and two cells a knot; each clip keeps its place in the batch."""
+    run = Trainer(CONFIG, replace(TINY, drift=(0.0, 0.0625)), two_styles())
+    batch = draw_batch(run.footage, np.random.default_rng(5), 6, 2, 32, 1, torch.device("cpu"))
+    assert batch.claim.placement.height.unique().tolist() == [32, 64]
+    seeds, instants = torch.arange(6), [0.5, 4.0]
+    together = run.generate(run.generator, seeds, batch, instants, (0, 0))
+    for i in range(6):
+        only = slice(i, i + 1)
+        place, claim = batch.claim.placement, batch.claim
+        own = replace(
+            place,
+            base=place.base[only],
+            height=place.height[only],
+            anchored=place.anchored[only],
+            style=place.style[only],
+        )
+        one = replace(
+            batch,
+            clips=batch.clips[only],
+            claim=replace(claim, controls=claim.controls[only], placement=own),
+            period_x=batch.period_x[only],
+            period_y=batch.period_y[only],
+        )
+        alone = run.generate(run.generator, seeds[only], one, instants, (0, 0))
+        torch.testing.assert_close(alone[0], together[i], atol=1e-4, rtol=1e-4)
+
+
+def test_instants_of_a_lattice_that_moves_lie_on_whole_pixels() -> None:
+    run = Trainer(CONFIG, replace(TINY, drift=(0.0, 0.0625)), two_styles())
+    for seed in range(20):
+        instants, _ = draw_window(np.random.default_rng(seed), run.generator.architecture, 3, 1.0)
+        assert all((instant * TINY.speed).is_integer() for instant in instants)
 
 
 def test_a_fixed_cameras_clips_are_seen_as_what_moves_in_units_of_its_size() -> None:

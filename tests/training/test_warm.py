@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,8 +13,8 @@ import torch
 from aigc_blender.card import Control, Style
 from aigc_blender.generator.checkpoint import Model, load_model
 from aigc_blender.generator.network import Generator
-from tests.models import tiny_model
-from training.warm import learned_tempo, warm_network
+from tests.models import TINY, tiny_model
+from training.warm import learned_drift, learned_tempo, warm_network
 
 NEW = Style("waves")
 Z = torch.randn(1, 4, generator=torch.Generator().manual_seed(0))
@@ -41,6 +42,15 @@ def test_a_known_style_keeps_its_look_and_its_controls_by_name(model: Model) -> 
     for setting in (0.0, 0.3, 1.0):
         for new_control in (0.0, 1.0):  # without effect yet
             torch.testing.assert_close(w(network, 1, [new_control, setting]), w(model.network, 0, [setting]))
+
+
+def test_a_lattice_drifts_on_where_the_style_is_known(tmp_path: Path) -> None:
+    drift = (0.0, 0.03)
+    model = load_model(tiny_model(tmp_path, architecture=replace(TINY, drift=drift)))
+    assert learned_drift(model, [NEW, model.card.styles[0]]) == drift
+    assert learned_drift(model, [NEW]) == (0, 0)
+    assert warm_network(model, [NEW]).architecture.drift == (0, 0)
+    assert warm_network(model, [NEW], drift=drift).architecture.drift == drift
 
 
 def test_styles_keep_the_tempo_at_which_they_were_learned(model: Model) -> None:

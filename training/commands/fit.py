@@ -140,7 +140,7 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
     from ..fit import Limits, clip_frames, fit
     from ..precision import half_precision
     from ..trainer import Config
-    from ..warm import STEPS_ALONE, learned_tempo
+    from ..warm import STEPS_ALONE, learned_drift, learned_tempo
 
     start = load_model(arguments.start) if arguments.start else None
     taught = _discriminator(arguments.start) if arguments.start else None
@@ -158,11 +158,14 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
             footage, label = _procedural(arguments, device)
         else:
             footage, label = _real(arguments, clip_frames(Config()), device)
-    opaque = not all(source.style.alpha for source in footage)
+    styles = [source.style for source in footage]
+    opaque = not all(style.alpha for style in styles)
+    filmed = any(source.filmed for source in footage)
     gamma = arguments.gamma or (16.0 if opaque else 8.0)
     config = Config(
         size=arguments.size,
-        tempo=arguments.tempo or (learned_tempo(start, [source.style for source in footage]) if start else 1.0),
+        tempo=arguments.tempo or (learned_tempo(start, styles) if start else 1.0),
+        drift=learned_drift(start, styles) if start and not filmed else (0.0, 0.0),
         batch=arguments.batch,
         objective=arguments.objective,
         rate=arguments.rate or (4e-4 if opaque else 6e-4),

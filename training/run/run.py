@@ -67,14 +67,14 @@ class Run:
         self.styles = [replace(f.style, fps=f.style.fps * config.tempo) for f in footage]
         self.folder = run_folder(out)
         stage = scenery_size(footage)
-        network = None if start is None else warm_network(start, self.styles, stage)
+        network = None if start is None else warm_network(start, self.styles, stage, config.drift)
         slots = max(1, *(len(style.controls) for style in self.styles))
         if resume:
             architecture = resume.architecture
         elif network is not None:
             architecture = network.architecture
         else:
-            architecture = Architecture(styles=len(footage), controls=slots, scenery=stage)
+            architecture = Architecture(styles=len(footage), controls=slots, scenery=stage, drift=config.drift)
         self.trainer = Trainer(config, architecture, footage, device, team)
         if network is not None:
             self.trainer.begin_with(network, taught)

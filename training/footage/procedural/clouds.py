@@ -20,7 +20,7 @@ from .plate import DETAIL, film, synthesize, upper_half, wave_numbers
 
 FPS = 24.0
 COVERAGE = (0.2, 0.95)  # of the sky's area at coverage 0 and 1
-WIND = (0.08, 0.62)  # frame sides a second at wind 0 and 1
+WIND = (0.03, 0.2)  # frame sides a second at wind 0 and 1
 
 MODES = 6  # the highest wave number of an axis of the body
 BODY = 2.0  # waves of the body across the frame
