@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from aigc_blender.generator.architecture import Architecture
 from aigc_blender.generator.field import latent
-from aigc_blender.generator.lattice import Span
 from aigc_blender.generator.network import Generator, Placement, Wrap
 
 from .augment import Augmentation, draw_augmentation
@@ -221,7 +220,12 @@ class Trainer:
         rows, columns = ((o, o + cells) for o in offset)
         with self._precision():
             w = network.mapping(z, real.claim.style, real.claim.controls, placement.height)
-            clips = visible(_drawn(network, seeds, w, instants, rows, columns, Wrap(*periods), moved).float())
+            parts = _alike(architecture, moved)
+            drawn = [
+                network(seeds[i], w[i], instants, rows, columns, Wrap(*(p[i] for p in periods)), where)
+                for i, where in parts
+            ]
+            clips = visible(torch.cat(drawn)[torch.cat([i for i, _ in parts]).argsort()].float())
         opaque = torch.tensor([not f.style.alpha for f in self.footage], device=clips.device)[real.claim.style]
         alpha = torch.where(opaque[:, None, None, None], torch.ones_like(clips[..., 3]), clips[..., 3])
         return torch.cat([clips[..., :3], alpha[..., None]], dim=-1)
@@ -323,34 +327,19 @@ def _let_learn(parameters: Sequence[nn.Parameter], learning: bool) -> None:
         parameter.requires_grad_(learning)
 
 
-def _drawn(
-    network: Generator,
-    seeds: Tensor,
-    w: Tensor,
-    instants: Sequence[float],
-    rows: Span,
-    columns: Span,
-    wrap: Wrap,
-    placement: Placement,
-) -> Tensor:
-    """What the network draws of N fields, those together whose lattices move alike."""
-    if not any(network.architecture.drift):
-        return network(seeds, w, instants, rows, columns, wrap, placement)
-    flows = [network.architecture.flow(height) for height in placement.height.tolist()]
-    order, drawn = [], []
-    for flow in dict.fromkeys(flows):
-        alike = torch.tensor([other == flow for other in flows], device=seeds.device)
-        own = Placement(
-            base=placement.base[alike],
-            height=placement.height[alike],
-            anchored=placement.anchored[alike],
-            style=placement.style[alike],
-            flow=torch.tensor([flow], device=seeds.device).expand(int(alike.sum()), 2),
+def _alike(architecture: Architecture, placement: Placement) -> list[tuple[Tensor, Placement]]:
+    """Windows whose lattices move alike, as they are drawn together: which of the N, and where they lie."""
+    if not any(architecture.drift):
+        return [(torch.arange(len(placement.height), device=placement.height.device), placement)]
+    flows = torch.tensor([architecture.flow(h) for h in placement.height.tolist()], device=placement.height.device)
+    parts = []
+    for flow in flows.unique(dim=0):
+        chosen = (flows == flow).all(1).nonzero()[:, 0]
+        base, height, anchored, style = (
+            t[chosen] for t in (placement.base, placement.height, placement.anchored, placement.style)
         )
-        periods = Wrap(wrap.knots[alike], wrap.rows[alike], wrap.columns[alike])
-        drawn.append(network(seeds[alike], w[alike], instants, rows, columns, periods, own))
-        order.append(alike.nonzero()[:, 0])
-    return torch.cat(drawn)[torch.cat(order).argsort()]
+        parts.append((chosen, Placement(base, height, anchored, style, flow=flows[chosen])))
+    return parts
 
 
 def draw_window(
