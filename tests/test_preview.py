@@ -22,9 +22,9 @@ LIMIT = 128 * 320
 ALIKE = 2e-4  # other blocks, other rounding
 
 
-@pytest.fixture(scope="module", params=[(0.0, 0.0), (-0.03, 0.06)], ids=["still", "drifting"])
+@pytest.fixture(scope="module", params=[(), ((-0.03, 0.06), (0.02, -0.05))], ids=["still", "drifting"])
 def sampler(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sampler:
-    """Of a model whose lattice stands still, and of one whose lattice follows what moves left and up."""
+    """Of a model whose lattice stands still, and of one whose lattice follows what moves, each style another way."""
     path = tiny_model(tmp_path_factory.mktemp("model"), architecture=replace(TINY, drift=request.param))
     return Sampler(load_model(path), "cpu", 2)
 

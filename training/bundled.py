@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from aigc_blender.card import Rights
-from aigc_blender.generator.architecture import MOST_DRIFT
+from aigc_blender.generator.architecture import Drift, check_drift
 
 from .errors import TrainingError
 
@@ -45,7 +45,7 @@ class Bundled:
     beta: float = 0.9  # Adam's second, at the start
     pace: float = 1.0  # the generator's rate, in the discriminator's
     tempo: float = 1.0  # model frames that pass in a rendered one
-    drift: tuple[float, float] = (0.0, 0.0)  # of the lattice, right and up, in element heights a model frame
+    drift: Drift = ()  # of the lattice for each style, right and up, in element heights a model frame
     least_lead: float = -1.0  # of the discriminator in a style, for it to teach the generator
     clips: int = 64  # rendered of each element ...
     frames: int = 72  # ... with so many frames
@@ -93,7 +93,11 @@ def _model(file: str, entry: object) -> Bundled:
     known = {f.name for f in fields(Bundled)} - {"file"}
     if unknown := sorted(entry.keys() - known):
         raise ValueError(f"{unknown[0]} is not known")
-    lists = {name: tuple(value) for name, value in entry.items() if isinstance(value, list)}
+    lists = {
+        name: tuple(tuple(part) if isinstance(part, list) else part for part in value)
+        for name, value in entry.items()
+        if isinstance(value, list)
+    }
     model = Bundled(file=file, **{**entry, **lists})
     if model.size not in (32, 64, 128):
         raise ValueError("size must be 32, 64 or 128")
@@ -105,8 +109,8 @@ def _model(file: str, entry: object) -> Bundled:
         raise ValueError("windows must be whole numbers, times the size no more than the greatest height")
     if not (0 < model.beta < 1 and model.least_lead < 1):
         raise ValueError("beta must lie in 0..1, least_lead below 1")
-    if len(model.drift) != 2 or not all(abs(part) <= MOST_DRIFT for part in model.drift):
-        raise ValueError(f"drift must be two numbers of at most {MOST_DRIFT}, right and up")
+    if model.drift:
+        check_drift(model.drift, len(model.styles))
     numbers = (model.steps, model.pace, model.tempo, model.batch, model.rate, model.gamma, model.clips, model.frames)
     if not all(0 < number < float("inf") for number in numbers) or model.seed < 0:
         raise ValueError("steps, batch, rate, gamma, pace, tempo, clips and frames must be above 0, seed 0 or more")

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aigc_blender.generator.architecture import Architecture
+from aigc_blender.generator.architecture import Architecture, Drift
 from aigc_blender.generator.field import latent
 from aigc_blender.generator.network import Generator, Placement, Wrap
 
@@ -42,7 +42,7 @@ class Config:
     strides: tuple[int, ...] = (1, 2, 4)  # footage frames from frame to frame ...
     stride_odds: tuple[float, ...] = (0.5, 0.3, 0.2)  # ... and how often each is used
     tempo: float = 1.0  # model frames that pass in a footage frame: what moves two pixels in one the trunk can follow
-    drift: tuple[float, float] = (0.0, 0.0)  # of the lattice, right and up, in element heights a model frame
+    drift: Drift = ()  # of the lattice for each style, right and up, in element heights a model frame
     objective: str = "relativistic"
     rate: float = 6e-4  # Adam's, falling to rate_end on a cosine over horizon_clips
     rate_end: float = 1.5e-4
@@ -329,9 +329,10 @@ def _let_learn(parameters: Sequence[nn.Parameter], learning: bool) -> None:
 
 def _alike(architecture: Architecture, placement: Placement) -> list[tuple[Tensor, Placement]]:
     """Windows whose lattices move alike, as they are drawn together: which of the N, and where they lie."""
-    if not any(architecture.drift):
+    if not architecture.drift:
         return [(torch.arange(len(placement.height), device=placement.height.device), placement)]
-    flows = torch.tensor([architecture.flow(h) for h in placement.height.tolist()], device=placement.height.device)
+    shown = zip(placement.style.tolist(), placement.height.tolist(), strict=True)
+    flows = torch.tensor([architecture.flow([s], height) for s, height in shown], device=placement.height.device)
     parts = []
     for flow in flows.unique(dim=0):
         chosen = (flows == flow).all(1).nonzero()[:, 0]
@@ -347,7 +348,7 @@ def draw_window(
 ) -> tuple[list[float], tuple[int, int]]:
     """Model times of a clip at a random instant and a random offset within the lattice, in finest trunk cells."""
     phase = float(rng.random() * architecture.knot)
-    if any(architecture.drift):  # what moves along is shown by whole pixels
+    if architecture.drift:  # what moves along is shown by whole pixels
         phase = math.floor(phase * architecture.speed) / architecture.speed
     across = architecture.cell // architecture.trunk[-1].stride
     return [phase + i * stride for i in range(frames)], (int(rng.integers(across)), int(rng.integers(across)))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 
 from aigc_blender.card import Style
-from aigc_blender.generator.architecture import Architecture
+from aigc_blender.generator.architecture import Architecture, Drift
 from aigc_blender.generator.checkpoint import Model
 from aigc_blender.generator.network import Generator
 
@@ -24,10 +24,12 @@ def learned_tempo(model: Model, styles: Sequence[Style]) -> float:
     return float(max([1, *(round(rates[s.name] / s.fps) for s in styles if s.name in rates)]))
 
 
-def learned_drift(model: Model, styles: Sequence[Style]) -> tuple[float, float]:
-    """The drift of the model's lattice where it knows one of ``styles``; else none."""
-    known = any(model.card.style(style.name) for style in styles)
-    return model.architecture.drift if known else (0.0, 0.0)
+def learned_drift(model: Model, styles: Sequence[Style]) -> Drift:
+    """The drift of the model's lattice for those of ``styles`` that it knows, none for others."""
+    names = [style.name for style in model.card.styles]
+    drifts = dict(zip(names, model.architecture.drift, strict=False))
+    drift = tuple(drifts.get(style.name, (0.0, 0.0)) for style in styles)
+    return drift if any(any(way) for way in drift) else ()
 
 
 @torch.no_grad()
@@ -35,7 +37,7 @@ def warm_network(
     model: Model,
     styles: Sequence[Style],
     scenery: tuple[int, int] = (0, 0),
-    drift: tuple[float, float] = (0.0, 0.0),
+    drift: Drift = (),
 ) -> Generator:
     """The model's network with one row a style of ``styles`` in place of its own, room for so much scenery, and that drift.
 

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 CHANNELS = 4  # premultiplied RGBA
 HEAD_STRIDE = 2  # pixels a cell before the pixel shuffle
 MOST_DRIFT = 0.5
+
+Drift = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Architecture:
     latent: int = 16
     width: int = 128  # of w
     scenery: tuple[int, int] = (0, 0)  # pixels high and wide of what stands still where it was filmed; 0: none
-    drift: tuple[float, float] = (0.0, 0.0)  # of the lattice, right and up, in element heights a model frame
+    drift: Drift = ()  # of the lattice, for each style right and up, in element heights a model frame; (): none
 
     def __post_init__(self) -> None:
         """Refuse shapes that the network does not have.
@@ -53,9 +56,9 @@ class Architecture:
         sizes = [self.styles, self.latent, self.width, *self.head, *(lv.channels for lv in self.trunk)]
         if not (all(0 <= s <= 512 for s in self.scenery) and all(self.scenery) == any(self.scenery)):
             raise ValueError("scenery may be 1 to 512 pixels high and wide, or 0 both")
-        if len(self.drift) != 2 or not all(abs(part) <= MOST_DRIFT for part in self.drift):
-            raise ValueError(f"drift must be two numbers of at most {MOST_DRIFT} element heights a model frame")
-        if any(self.drift) and any(self.scenery):
+        if self.drift:
+            check_drift(self.drift, self.styles)
+        if self.drift and any(self.scenery):
             raise ValueError("scenery stands still: there may be none where there is drift")
         if len(self.trunk) > 6 or not all(1 <= s <= 512 for s in sizes) or not 0 <= self.controls <= 64:
             raise ValueError("there may be 6 levels and 512 channels at the most")
@@ -65,9 +68,12 @@ class Architecture:
         """Pixels a model frame in which a lattice moves that moves a cell a knot: the same at every level."""
         return self.trunk[-1].stride // self.trunk[-1].knot_stride
 
-    def flow(self, height: float) -> tuple[int, int]:
-        """Cells right and up that the lattice moves from knot to knot, for an element of ``height`` pixels."""
-        right, up = (round(drift * height / self.speed) for drift in self.drift)
+    def flow(self, styles: Sequence[int], height: float) -> tuple[int, int]:
+        """Cells right and up that the lattice moves from knot to knot, for an element of ``height`` pixels; of a blend's styles, their mean."""
+        if not self.drift:
+            return 0, 0
+        drifts = zip(*(self.drift[style] for style in styles), strict=True)
+        right, up = (round(sum(drift) / len(styles) * height / self.speed) for drift in drifts)
         return right, up
 
     @property
@@ -95,5 +101,17 @@ def architecture_from_dict(raw: dict[str, Any]) -> Architecture:
     values["trunk"] = tuple(TrunkLevel(**level) for level in values["trunk"])
     values["head"] = tuple(values["head"])
     values["scenery"] = tuple(values.get("scenery", (0, 0)))
-    values["drift"] = tuple(float(part) for part in values.get("drift", (0.0, 0.0)))
+    values["drift"] = tuple(tuple(float(part) for part in drift) for drift in values.get("drift", ()))
     return Architecture(**values)
+
+
+def check_drift(drift: Drift, styles: int) -> None:
+    """Make sure that a drift is one of so many styles.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if len(drift) != styles or not all(len(way) == 2 and all(abs(p) <= MOST_DRIFT for p in way) for way in drift):
+        raise ValueError(
+            f"drift must be two numbers for each style, of at most {MOST_DRIFT} element heights a model frame"
+        )

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..card import AXES, Style
 from ..errors import DeviceError, RecipeError
-from ..recipe import Recipe, check_style, zoom
+from ..recipe import Recipe, Track, check_style, zoom
 from .architecture import CHANNELS
 from .checkpoint import Model
 from .cost import block_flop, block_window, head_flop
@@ -235,7 +235,7 @@ class Sampler:
             recipe.width // cell if "x" in recipe.tile else 0,
         )
         element = (recipe.element_height or recipe.height) / factor
-        flow = architecture.flow(element)
+        flow = architecture.flow([self.model.card.styles.index(s) for s in _shown(recipe, styles)], element)
         right, up = (cells * architecture.speed * factor for cells in flow)
         return _Job(
             recipe=recipe,
@@ -375,6 +375,14 @@ class Sampler:
                 y0, x0 = max(0, -y), max(0, -x)
                 y1, x1 = min(side, height - y), min(side, width - x)
                 group.pixels[i, y + y0 : y + y1, x + x0 : x + x1] = one[y0:y1, x0:x1]
+
+
+def _shown(recipe: Recipe, styles: tuple[Style, Style]) -> tuple[Style, ...]:
+    """The styles that a recipe ever shows."""
+    share = recipe.style_blend
+    if isinstance(share, Track) or 0 < share < 1:
+        return styles
+    return (styles[int(share)],)
 
 
 def _margin_cells(factor: int) -> int:

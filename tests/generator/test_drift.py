@@ -23,8 +23,8 @@ from tests.models import TINY, tiny_model
 DRIFT = (-0.03125, 0.0625)  # an element of 128 pixels: 4 pixels a model frame to the left, 8 up
 
 
-def drifting(folder: Path, drift: tuple[float, float] = DRIFT) -> Model:
-    return load_model(tiny_model(folder, architecture=replace(TINY, drift=drift)))
+def drifting(folder: Path, fire: tuple[float, float] = DRIFT, caustics: tuple[float, float] = DRIFT) -> Model:
+    return load_model(tiny_model(folder, architecture=replace(TINY, drift=(fire, caustics))))
 
 
 def frames(model: Model, recipe: Recipe, numbers: list[int]) -> dict[int, np.ndarray]:
@@ -32,21 +32,24 @@ def frames(model: Model, recipe: Recipe, numbers: list[int]) -> dict[int, np.nda
 
 
 def test_it_moves_by_whole_cells_in_proportion_to_the_element() -> None:
-    architecture = replace(TINY, drift=DRIFT)
-    assert [architecture.flow(height) for height in (32, 64, 128, 100)] == [(0, 1), (-1, 2), (-2, 4), (-2, 3)]
+    architecture = replace(TINY, drift=(DRIFT, (0.0, 0.0)))
+    assert [architecture.flow([0], height) for height in (32, 64, 128, 100)] == [(0, 1), (-1, 2), (-2, 4), (-2, 3)]
+    assert architecture.flow([1], 128) == (0, 0)
+    assert architecture.flow([0, 1], 128) == (-1, 2)
     assert architecture.speed == 2
     assert architecture_from_dict(architecture.to_dict()) == architecture
 
 
-@pytest.mark.parametrize("drift", [(2.0, 0.0), (0.0, float("nan")), (0.0,)])
-def test_what_cannot_be_followed_is_refused(drift: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match="drift"):
-        architecture_from_dict({**TINY.to_dict(), "drift": list(drift)})
+@pytest.mark.parametrize("way", [(2.0, 0.0), (0.0, float("nan")), (0.0,)])
+def test_what_cannot_be_followed_is_refused(way: tuple[float, ...]) -> None:
+    for drift in ([DRIFT, way], [DRIFT]):
+        with pytest.raises(ValueError, match="drift"):
+            architecture_from_dict({**TINY.to_dict(), "drift": drift})
 
 
 def test_a_lattice_that_moves_has_no_scenery() -> None:
     with pytest.raises(ValueError, match="scenery"):
-        Architecture(styles=1, controls=1, scenery=(8, 8), drift=(0.0, 0.1))
+        Architecture(styles=1, controls=1, scenery=(8, 8), drift=((0.0, 0.1),))
 
 
 def test_content_goes_along(tmp_path: Path) -> None:
@@ -89,7 +92,7 @@ def test_training_draws_what_a_user_gets(height: int, tmp_path: Path) -> None:
         height=torch.tensor([float(height)]),
         anchored=torch.tensor([[0.0, 1.0]]),
         style=style,
-        flow=torch.tensor([model.architecture.flow(height)]),
+        flow=torch.tensor([model.architecture.flow([0], height)]),
     )
     none = torch.zeros(1, dtype=torch.int64)
     with torch.no_grad():
@@ -107,3 +110,10 @@ def test_a_course_holds_every_frame_and_no_more() -> None:
     assert [way.span[0] + start for start in way.starts] == [10, 11, 8]
     assert way.cells == 5
     assert way.span == (8, 16)
+
+
+def test_a_blend_goes_the_way_between_its_styles_and_a_pure_style_its_own(tmp_path: Path) -> None:
+    model = drifting(tmp_path, fire=(0.0, 0.0), caustics=(0.0625, 0.0))
+    plain = Recipe("caustics", seed=3, width=128, height=128)
+    flows = [Sampler(model)._job(replace(plain, style_b="fire", style_blend=share)).flow for share in (0.0, 0.3, 1.0)]
+    assert flows == [(4, 0), (2, 0), (0, 0)]

@@ -68,7 +68,7 @@ def test_opaque_styles_are_opaque_and_whole_periods_wrap_in_both_members() -> No
 
 def test_clips_whose_lattices_move_differently_are_drawn_as_if_alone() -> None:
     """Elements of 32 and 64 pixels rise by one and two cells a knot; each clip keeps its place in the batch."""
-    run = Trainer(CONFIG, replace(TINY, drift=(0.0, 0.0625)), two_styles())
+    run = Trainer(CONFIG, replace(TINY, drift=((0.0, 0.0625), (0.03, 0.0625))), two_styles())
     batch = draw_batch(run.footage, np.random.default_rng(5), 6, 2, 32, 1, torch.device("cpu"))
     assert batch.claim.placement.height.unique().tolist() == [32, 64]
     seeds, instants = torch.arange(6), [0.5, 4.0]
@@ -95,7 +95,7 @@ def test_clips_whose_lattices_move_differently_are_drawn_as_if_alone() -> None:
 
 
 def test_instants_of_a_lattice_that_moves_lie_on_whole_pixels() -> None:
-    run = Trainer(CONFIG, replace(TINY, drift=(0.0, 0.0625)), two_styles())
+    run = Trainer(CONFIG, replace(TINY, drift=((0.0, 0.0625), (0.03, 0.0625))), two_styles())
     for seed in range(20):
         instants, _ = draw_window(np.random.default_rng(seed), run.generator.architecture, 3, 1.0)
         assert all((instant * TINY.speed).is_integer() for instant in instants)

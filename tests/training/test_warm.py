@@ -45,12 +45,13 @@ def test_a_known_style_keeps_its_look_and_its_controls_by_name(model: Model) -> 
 
 
 def test_a_lattice_drifts_on_where_the_style_is_known(tmp_path: Path) -> None:
-    drift = (0.0, 0.03)
-    model = load_model(tiny_model(tmp_path, architecture=replace(TINY, drift=drift)))
-    assert learned_drift(model, [NEW, model.card.styles[0]]) == drift
-    assert learned_drift(model, [NEW]) == (0, 0)
-    assert warm_network(model, [NEW]).architecture.drift == (0, 0)
-    assert warm_network(model, [NEW], drift=drift).architecture.drift == drift
+    rising = (0.0, 0.03)
+    model = load_model(tiny_model(tmp_path, architecture=replace(TINY, drift=(rising, (0.0, 0.0)))))
+    fire, water = model.card.styles
+    assert learned_drift(model, [NEW, fire]) == ((0, 0), rising)
+    assert learned_drift(model, [NEW, water]) == ()
+    assert warm_network(model, [NEW]).architecture.drift == ()
+    assert warm_network(model, [fire], drift=(rising,)).architecture.drift == (rising,)
 
 
 def test_styles_keep_the_tempo_at_which_they_were_learned(model: Model) -> None:

@@ -165,7 +165,7 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
     config = Config(
         size=arguments.size,
         tempo=arguments.tempo or (learned_tempo(start, styles) if start else 1.0),
-        drift=learned_drift(start, styles) if start and not filmed else (0.0, 0.0),
+        drift=learned_drift(start, styles) if start and not filmed else (),
         batch=arguments.batch,
         objective=arguments.objective,
         rate=arguments.rate or (4e-4 if opaque else 6e-4),
