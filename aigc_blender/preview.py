@@ -147,7 +147,7 @@ class Painter(Sampler):
         small, exact = self._reduced(replace(recipe, shutter=0.0), number, limit)
         job = self._job(small)
         instant = job.instants.at(number)
-        view = _view(job, instant.pan)
+        view = _view(job, instant, drifted=True)
         stream, fresh = self._stream(job, instant)
         self._pace = (
             Fraction(0) if fresh or self._now is None else _shortest(instant.time - self._now, self._period(job))
@@ -232,7 +232,7 @@ class Painter(Sampler):
     def _stream(self, job: _Job, instant: Instant) -> tuple[_Stream, bool]:
         """The frame's stream, from now on the newest, and whether it was not the newest before."""
         recipe = job.recipe
-        rows, columns = _view(job, job.instants.panned(instant)).cells
+        rows, columns = _view(job, instant, drifted=False).cells
         wraps = (
             self._period(job),
             *(getattr(recipe, n) * (a in recipe.tile) for a, n in (("x", "width"), ("y", "height"))),
@@ -293,9 +293,9 @@ def load_painter(digest: str, device: str) -> Painter:
     return Painter(model, resolve_device(device))
 
 
-def _view(job: _Job, pan: tuple[Fraction, Fraction]) -> _View:
-    """What a frame shows of the network's canvas; its size there is rounded up, but for an axis that tiles."""
-    right, up = pan
+def _view(job: _Job, instant: Instant, *, drifted: bool) -> _View:
+    """What a frame shows of the network's canvas, or of what moves along; its size there is rounded up, but for an axis that tiles."""
+    right, up = (p + d * drifted for p, d in zip(instant.pan, instant.drifted, strict=True))
     top, left = Fraction(job.top + up) / job.zoom, Fraction(job.left - right) / job.zoom
     height, width = (-(-size // job.zoom) for size in (job.recipe.height, job.recipe.width))
     return _View(math.floor(top), math.floor(left), height, width, float(top % 1), float(left % 1))

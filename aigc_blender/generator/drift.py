@@ -15,6 +15,34 @@ from .lattice import Span, length
 
 
 @dataclass(frozen=True)
+class Reach:
+    """Along one axis, what a block of the canvas shows of what moves along while a block of time passes.
+
+    ``span``: the finest trunk cells. ``shown``: how many of them a frame takes, wherever it lies between two.
+    ``pixels``: of the network, that a frame is enlarged from.
+    """
+
+    span: Span
+    shown: int
+    pixels: int
+
+    @classmethod
+    def of(cls, span: Span, flow: int, passed: Span, stride: int, zoom: int) -> Reach:
+        """Of the block that holds ``span`` of the canvas, while the lattice moves by ``flow`` cells for each of the finest knots ``passed``."""
+        ways = flow * passed[0], flow * passed[1]
+        between = flow != 0  # a frame may begin between two cells, and between two pixels
+        cells = length(span)
+        reached = span[0] + min(ways), span[1] + max(ways) + between
+        return cls(reached, cells + between, cells * stride + (between and zoom > 1))
+
+    def place(self, move: int, span: Span, stride: int, zoom: int) -> tuple[int, int, int]:
+        """Where a frame lies that has moved by so many of its pixels: its first cell of the reach, pixel of that, and part of that."""
+        pixels, part = divmod(move, zoom)
+        cells, pixel = divmod(pixels, stride)
+        return span[0] + cells - self.span[0], pixel, part
+
+
+@dataclass(frozen=True)
 class Course:
     """Along one axis, where frames of the canvas lie in what moves along.
 

@@ -29,12 +29,13 @@ class Mix:
 class Instant:
     """An instant: equal ones are drawn alike. ``pan`` is in pixels, right and up, within one width on tiled axes.
 
-    It includes how far a lattice that drifts has got.
+    ``drifted`` is how far the lattice has moved since model time 0, likewise.
     """
 
     time: Fraction
     mix: Mix
     pan: tuple[Fraction, Fraction]
+    drifted: tuple[Fraction, Fraction]
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,8 @@ class Instants:
     def at(self, frame: Frame) -> Instant:
         """The instant of a frame, or of a moment between two."""
         time = self.time.at(frame)
-        return Instant(time, self._mix(frame), self._pan(frame, time))
-
-    def panned(self, instant: Instant) -> tuple[Fraction, Fraction]:
-        """The pan of an instant without how far the lattice has got: where what moves along is shown at model time 0."""
-        right, up = (p - d * instant.time for p, d in zip(instant.pan, self.drift, strict=True))
-        return self._within((right, up))
+        right, up = self.drift
+        return Instant(time, self._mix(frame), self._pan(frame), (right * time, up * time))
 
     @property
     def mixes_change(self) -> bool:
@@ -90,17 +87,12 @@ class Instants:
         )
         return Mix(tuple((seed, weight) for seed, weight in seeds if weight), tuple(styles))
 
-    def _pan(self, frame: Frame, time: Fraction) -> tuple[Fraction, Fraction]:
+    def _pan(self, frame: Frame) -> tuple[Fraction, Fraction]:
         recipe = self.recipe
-        x, y = (_exact(recipe.value_at(p, frame)) + d * time for p, d in zip(recipe.pan, self.drift, strict=True))
-        return self._within((x, y))
-
-    def _within(self, pan: tuple[Fraction, Fraction]) -> tuple[Fraction, Fraction]:
-        """A pan within one width on tiled axes."""
-        recipe = self.recipe
+        x, y = (_exact(recipe.value_at(pan, frame)) for pan in recipe.pan)
         return (
-            pan[0] % recipe.width if "x" in recipe.tile else pan[0],
-            pan[1] % recipe.height if "y" in recipe.tile else pan[1],
+            x % recipe.width if "x" in recipe.tile else x,
+            y % recipe.height if "y" in recipe.tile else y,
         )
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import groupby, islice
 
 import numpy as np
@@ -26,12 +27,13 @@ from ..errors import DeviceError, RecipeError
 from ..recipe import Recipe, Track, check_style, zoom
 from .architecture import CHANNELS
 from .checkpoint import Model
-from .cost import block_flop, block_window, head_flop
+from .cost import head_flop, trunk_flop
+from .drift import Reach
 from .enlarge import enlarge
 from .field import blended, latent
 from .instants import Instants, Mix
-from .lattice import Window
-from .network import Placement, Wrap, spline
+from .lattice import Window, length
+from .network import Placement, Wrap, head_span, spline
 from .pan import AFTER, BEFORE, shifted
 from .shutter import Exposure, developed, exposures
 from .timeline import timeline
@@ -85,7 +87,8 @@ class _Group:
     index: int
     exposures: list[Exposure]
     instants: list[float]  # model time from the block's start
-    corners: list[tuple[int, int]]  # row and column of the windows
+    corners: list[tuple[int, int]]  # row and column of the windows on the canvas ...
+    moves: list[tuple[int, int]]  # ... and how many pixels further down and right they lie in what moves along
     fields: _Fields
     pixels: Frame
     pending: list[Future[None]] = field(default_factory=list)
@@ -111,14 +114,24 @@ class _Job:
         more = [(BEFORE + AFTER) * self.instants.pans_between_pixels(axis) for axis in (0, 1)]
         return self.recipe.height + more[1], self.recipe.width + more[0]
 
+    def begin(self, exposure: Exposure) -> tuple[Fraction, Fraction]:
+        """Row and column of the canvas at which a frame begins."""
+        right, up = exposure.instant.pan
+        return self.top + up, self.left - right
+
     def corner(self, exposure: Exposure) -> tuple[int, int]:
         """Row and column of the canvas at which a frame's window begins."""
-        right, up = exposure.instant.pan
         rows, columns = self.window
-        return (
-            math.floor(self.top + up) - BEFORE * (rows > self.recipe.height),
-            math.floor(self.left - right) - BEFORE * (columns > self.recipe.width),
-        )
+        top, left = map(math.floor, self.begin(exposure))
+        return top - BEFORE * (rows > self.recipe.height), left - BEFORE * (columns > self.recipe.width)
+
+    def moved(self, exposure: Exposure) -> tuple[tuple[int, int], tuple[float, float]]:
+        """How far down and right of its place on the canvas a frame lies in what moves along: whole pixels, and the part of a pixel at which it begins there."""
+        right, up = exposure.instant.drifted
+        here = self.begin(exposure)
+        there = here[0] + up, here[1] - right
+        down, across = (math.floor(b) - math.floor(a) for a, b in zip(here, there, strict=True))
+        return (down, across), (float(there[0] % 1), float(there[1] % 1))
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -171,7 +184,6 @@ class Sampler:
         """
         job = self._job(recipe)
         height, width = job.window
-        cells = self.block.cells + 2 * _margin_cells(job.zoom)
         frame_bytes = width * height * CHANNELS * 4
         most = max(1, GROUP_BYTES // frame_bytes)
         samples = recipe.shutter_samples if recipe.shutter and job.instants.change else 1
@@ -179,11 +191,11 @@ class Sampler:
         shared = 1  # exposures that a trunk serves
         if not job.instants.mixes_change:
             shared = max(1, int(min(most, self.model.architecture.knot / pace if pace else most)))
-        right, up = (drift * pace for drift in job.instants.drift)
-        corners = [(job.top + math.floor(up * i), job.left - math.floor(right * i)) for i in range(shared)]
-        blocks, passed = len(self._blocks(job, corners[:1])), len(self._blocks(job, corners))
-        trunk = block_flop(self.model.architecture, cells, 0)
-        flop = samples * (passed * trunk / shared + blocks * head_flop(self.model.architecture, cells))
+        rows, columns = self._reach(job, 0, 0, 0)
+        blocks = len(self._blocks(job, [(job.top, job.left)]))
+        trunk = trunk_flop(self.model.architecture, self._window(0, rows, columns))
+        head = head_flop(self.model.architecture, max(rows.shown, columns.shown))
+        flop = samples * blocks * (trunk / shared + head)
         return Plan(job.instants.time.stretch, flop, max(frame_bytes, min(GROUP_BYTES, shared * frame_bytes)))
 
     def style(self, recipe: Recipe) -> Style:
@@ -287,6 +299,7 @@ class Sampler:
                     exposures=chosen,
                     instants=[float(e.instant.time - index * knot) for e in chosen],
                     corners=[job.corner(e) for e in chosen],
+                    moves=[job.moved(e)[0] for e in chosen],
                     fields=fields,
                     pixels=np.empty((len(chosen), height, width, CHANNELS), np.float32),
                 )
@@ -333,24 +346,35 @@ class Sampler:
             }
         )
 
+    def _reach(self, job: _Job, index: int, row: int, column: int) -> tuple[Reach, Reach]:
+        """Rows and columns that a block shows in a block of time."""
+        finest, cells = self.model.architecture.trunk[-1], self.block.cells
+        knots = self.model.architecture.knot // finest.knot_stride
+        passed = index * knots, (index + 1) * knots
+        right, up = job.flow
+        rows, columns = (
+            Reach.of(_spread(i * cells, cells, job.zoom), flow, passed, finest.stride, job.zoom)
+            for i, flow in ((row, up), (column, -right))
+        )
+        return rows, columns
+
+    def _window(self, index: int, rows: Reach, columns: Reach) -> Window:
+        """What the head reads of the finest trunk level in a block of time."""
+        knots = self.model.architecture.knot // self.model.architecture.trunk[-1].knot_stride
+        return Window((index * knots - 2, (index + 1) * knots + 2), head_span(rows.span), head_span(columns.span))
+
     @torch.inference_mode()
     def _draw(self, job: _Job, group: _Group, row: int, column: int) -> None:
         """Fill one block of a group's windows."""
-        cells, batch = self.block.cells, self.block.frames
+        cells, batch, zoom = self.block.cells, self.block.frames, job.zoom
         finest = self.model.architecture.trunk[-1]
-        side = cells * finest.stride * job.zoom
-        margin = _margin_cells(job.zoom)
-        relative = block_window(self.model.architecture, cells, margin)
-        first_knot = group.index * (self.model.architecture.knot // finest.knot_stride)
-        out = Window(
-            (relative.knots[0] + first_knot, relative.knots[1] + first_knot),
-            (relative.rows[0] + row * cells, relative.rows[1] + row * cells),
-            (relative.columns[0] + column * cells, relative.columns[1] + column * cells),
-        )
+        side = cells * finest.stride * zoom
         fields = group.fields
+        rows, columns = self._reach(job, group.index, row, column)
+        out = self._window(group.index, rows, columns)
         features = self.network.trunk(fields.seeds, fields.w, out, job.wrap, fields.placement, fields.weights)
-        rows, columns = ((i * cells - margin, (i + 1) * cells + margin) for i in (row, column))
-        scene = self.network.scene(rows, columns, fields.placement)
+        scene = self.network.scene(rows.span, columns.span, fields.placement)
+        knots = length(out.knots) - 2  # from the block's start
         height, width = job.window
         # Corner of the block in each window that it lies in.
         places = [
@@ -358,23 +382,39 @@ class Sampler:
             for i, (top, left) in enumerate(group.corners)
             if -side < row * side - top < height and -side < column * side - left < width
         ]
+        tall, wide = (length(head_span((0, axis.shown))) for axis in (rows, columns))
         for start in range(0, len(places), batch):
             chosen = places[start : start + batch]
-            instants = [group.instants[i] for i, _, _ in chosen]
-            filled = instants + instants[-1:] * (batch - len(instants))
-            drawn = self.network.head(spline(features, relative.knots, filled, finest.knot_stride), fields.w, scene)
-            pixels = drawn[0].mul(0.5).add(0.5).clamp_(0, 1)
-            if margin:
-                pixels = enlarge(pixels, margin * finest.stride, job.zoom)
+            ways = [
+                [
+                    axis.place(move, _spread(at * cells, cells, zoom), finest.stride, zoom)
+                    for axis, move, at in zip((rows, columns), group.moves[i], (row, column), strict=True)
+                ]
+                for i, _, _ in chosen
+            ]
+            parts = [
+                spline(features[:, :, r : r + tall, c : c + wide], (-2, knots), [group.instants[i]], finest.knot_stride)
+                for (i, _, _), ((r, _, _), (c, _, _)) in zip(chosen, ways, strict=True)
+            ]
+            filled = parts + parts[-1:] * (batch - len(parts))
+            drawn = self.network.head(torch.cat(filled, dim=1), fields.w, scene)[0]
+            begun = [(r, c) for (_, r, _), (_, c, _) in ways]
+            begun += begun[-1:] * (batch - len(begun))
+            drawn = torch.stack(
+                [one[r : r + rows.pixels, c : c + columns.pixels] for one, (r, c) in zip(drawn, begun, strict=True)]
+            )
+            pixels = drawn.mul(0.5).add(0.5).clamp_(0, 1)
+            if zoom > 1:
+                pixels = enlarge(pixels, _margin_cells(zoom) * finest.stride, zoom)
             if fields.opacity == 1:
                 pixels[..., 3] = 1
             elif fields.opacity:
                 pixels[..., 3] += (1 - pixels[..., 3]) * fields.opacity
             block = pixels.cpu().numpy()
-            for one, (i, y, x) in zip(block, chosen, strict=False):
+            for one, (i, y, x), ((_, _, r), (_, _, c)) in zip(block, chosen, ways, strict=False):
                 y0, x0 = max(0, -y), max(0, -x)
                 y1, x1 = min(side, height - y), min(side, width - x)
-                group.pixels[i, y + y0 : y + y1, x + x0 : x + x1] = one[y0:y1, x0:x1]
+                group.pixels[i, y + y0 : y + y1, x + x0 : x + x1] = one[r + y0 : r + y1, c + x0 : c + x1]
 
 
 def _shown(recipe: Recipe, styles: tuple[Style, Style]) -> tuple[Style, ...]:
@@ -390,12 +430,17 @@ def _margin_cells(factor: int) -> int:
     return 1 if factor > 1 else 0
 
 
+def _spread(first: int, cells: int, zoom: int) -> tuple[int, int]:
+    """Finest trunk cells of a block, and those around it that are drawn to enlarge it."""
+    margin = _margin_cells(zoom)
+    return first - margin, first + cells + margin
+
+
 def _finished(job: _Job, group: _Group, on_block: Callable[[float], None]) -> Iterator[tuple[Exposure, Frame]]:
     worth = float(sum(e.share for e in group.exposures)) / len(group.pending)
     for future in group.pending:
         future.result()
         on_block(worth)
     for exposure, pixels in zip(group.exposures, group.pixels, strict=True):
-        right, up = exposure.instant.pan
-        down, across = float((job.top + up) % 1), float((job.left - right) % 1)
+        _, (down, across) = job.moved(exposure)
         yield exposure, shifted(pixels, down, across, job.recipe.height, job.recipe.width)
