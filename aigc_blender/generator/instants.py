@@ -70,9 +70,19 @@ class Instants:
         return self.time.pace > 0 or self.mixes_change or pans
 
     def pans_between_pixels(self, axis: int) -> bool:
-        """Whether a pan along an axis (0: x, 1: y) ever stands between two pixels."""
+        """Whether a pan or a drift along an axis (0: x, 1: y) ever stands between two pixels."""
         pan = self.recipe.pan[axis]
-        return self.drift[axis] != 0 or isinstance(pan, Track) or _exact(pan).denominator > 1
+        if isinstance(pan, Track) or _exact(pan).denominator > 1:
+            return True
+        return self.drift[axis] != 0 and not self._drifts_by_whole_pixels(self.drift[axis])
+
+    def _drifts_by_whole_pixels(self, drift: int) -> bool:
+        """Whether every frame has drifted by whole pixels, which what runs at one speed may."""
+        recipe = self.recipe
+        if recipe.shutter or isinstance(recipe.speed, Track) or isinstance(recipe.style_blend, Track):
+            return False
+        first, second = self.time.at(0), self.time.at(1)
+        return (drift * first).denominator == (drift * second).denominator == 1
 
     def _mix(self, frame: Frame) -> Mix:
         recipe = self.recipe

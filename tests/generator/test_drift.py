@@ -17,7 +17,7 @@ from aigc_blender.generator.drift import course
 from aigc_blender.generator.field import latent
 from aigc_blender.generator.network import Placement, Wrap
 from aigc_blender.generator.sampler import Sampler
-from aigc_blender.recipe import Recipe
+from aigc_blender.recipe import Recipe, Track
 from tests.models import TINY, tiny_model
 
 DRIFT = (-0.03125, 0.0625)  # an element of 128 pixels: 4 pixels a model frame to the left, 8 up
@@ -117,3 +117,24 @@ def test_a_blend_goes_the_way_between_its_styles_and_a_pure_style_its_own(tmp_pa
     plain = Recipe("caustics", seed=3, width=128, height=128)
     flows = [Sampler(model)._job(replace(plain, style_b="fire", style_blend=share)).flow for share in (0.0, 0.3, 1.0)]
     assert flows == [(4, 0), (2, 0), (0, 0)]
+
+
+def test_only_what_stands_between_two_pixels_is_drawn_wider(tmp_path: Path) -> None:
+    """At a model frame a frame, frames drift by whole pixels; at other rates, in slow motion or under a shutter they do not."""
+    sampler = Sampler(drifting(tmp_path))
+    plain = Recipe("fire", width=64, height=64)
+    others = [
+        replace(plain, fps=Fraction(25)),
+        replace(plain, speed=0.3),
+        replace(plain, speed=Track(0, (1.0, 2.0))),
+        replace(plain, shutter=0.5),
+    ]
+    assert sampler._job(plain).window == (64, 64)
+    assert sampler._job(replace(plain, loop=24)).window == (64, 64)
+    assert all(sampler._job(other).window == (69, 69) for other in others)
+
+
+def test_an_element_that_drifts_costs_little_more(tmp_path: Path) -> None:
+    still = Sampler(load_model(tiny_model(tmp_path, name="still")))
+    recipe = Recipe("fire", width=512, height=128)
+    assert Sampler(drifting(tmp_path, (0.0, 1 / 64))).plan(recipe).flop < 1.4 * still.plan(recipe).flop
