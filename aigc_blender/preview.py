@@ -24,10 +24,11 @@ from .errors import ModelError, RecipeError
 from .generator.architecture import HEAD_STRIDE
 from .generator.checkpoint import Model, load_model
 from .generator.instants import Instant
+from .generator.job import Fields, Frame, Job
 from .generator.lattice import Span, Window, length
 from .generator.network import Scene, head_span, knot_span, spline
 from .generator.pan import AFTER, BEFORE, shifted
-from .generator.sampler import Frame, Sampler, _Fields, _Job, resolve_device
+from .generator.sampler import Sampler, resolve_device
 from .library import model_by_digest
 from .recipe import Recipe, zoom
 from .sequence.formats import linear, scene_linear
@@ -64,8 +65,8 @@ class _Stream:
     """Frames that share features but for their time: of one mix, in one part of the canvas."""
 
     key: Hashable
-    job: _Job
-    fields: _Fields
+    job: Job
+    fields: Fields
     rows: Span  # of finest trunk cells; of what moves along at model time 0, where the lattice moves
     columns: Span
     scene: Scene | None
@@ -229,7 +230,7 @@ class Painter(Sampler):
         )
         return small, False
 
-    def _stream(self, job: _Job, instant: Instant) -> tuple[_Stream, bool]:
+    def _stream(self, job: Job, instant: Instant) -> tuple[_Stream, bool]:
         """The frame's stream, from now on the newest, and whether it was not the newest before."""
         recipe = job.recipe
         rows, columns = _view(job, instant, drifted=False).cells
@@ -248,7 +249,7 @@ class Painter(Sampler):
         self._streams = [*(s for s in self._streams if s is not stream), stream][-STREAMS:]
         return stream, stream is not newest
 
-    def _period(self, job: _Job) -> int:
+    def _period(self, job: Job) -> int:
         """Model frames of a loop; 0 where time does not wrap."""
         return job.instants.time.knots * self.model.architecture.knot
 
@@ -293,7 +294,7 @@ def load_painter(digest: str, device: str) -> Painter:
     return Painter(model, resolve_device(device))
 
 
-def _view(job: _Job, instant: Instant, *, drifted: bool) -> _View:
+def _view(job: Job, instant: Instant, *, drifted: bool) -> _View:
     """What a frame shows of the network's canvas, or of what moves along; its size there is rounded up, but for an axis that tiles."""
     right, up = (p + d * drifted for p, d in zip(instant.pan, instant.drifted, strict=True))
     top, left = Fraction(job.top + up) / job.zoom, Fraction(job.left - right) / job.zoom

@@ -21,7 +21,8 @@ import torch
 from .card import ModelFile, Style, read_model_file
 from .errors import AigcError, ModelError, threads_told
 from .generator.checkpoint import load_model
-from .generator.sampler import Frame, Plan, Sampler, resolve_device
+from .generator.job import Frame
+from .generator.sampler import Plan, Sampler, resolve_device
 from .library import model_by_digest, model_for_style
 from .recipe import Recipe, Track
 from .sequence.writer import SequenceWriter

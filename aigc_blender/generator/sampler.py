@@ -8,19 +8,16 @@ different blocks. Less memory means fewer blocks in flight, never another shape.
 
 from __future__ import annotations
 
-import math
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass
 from itertools import groupby, islice
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ..card import AXES, Style
 from ..errors import DeviceError, RecipeError
@@ -32,13 +29,12 @@ from .drift import Reach
 from .enlarge import enlarge
 from .field import blended, latent
 from .instants import Instants, Mix
+from .job import Fields, Frame, Group, Job
 from .lattice import Window, length
 from .network import Placement, Wrap, head_span, spline
-from .pan import AFTER, BEFORE, shifted
+from .pan import shifted
 from .shutter import Exposure, developed, exposures
 from .timeline import timeline
-
-Frame = NDArray[np.float32]
 
 GROUP_BYTES = 512 * 2**20  # of frames that are filled block by block at the same time
 
@@ -67,71 +63,6 @@ class Plan:
     stretch: float
     flop: float
     peak_bytes: int
-
-
-@dataclass(frozen=True)
-class _Fields:
-    """A mix as the network reads it."""
-
-    seeds: torch.Tensor
-    weights: torch.Tensor | None
-    w: torch.Tensor
-    placement: Placement
-    opacity: float  # share of styles without alpha
-
-
-@dataclass
-class _Group:
-    """Exposures that share a trunk: the same time block and the same mix. Each has a window of the canvas of its own."""
-
-    index: int
-    exposures: list[Exposure]
-    instants: list[float]  # model time from the block's start
-    corners: list[tuple[int, int]]  # row and column of the windows on the canvas ...
-    moves: list[tuple[int, int]]  # ... and how many pixels further down and right they lie in what moves along
-    fields: _Fields
-    pixels: Frame
-    pending: list[Future[None]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What all blocks of one recipe have in common; ``style`` is the blend of its two, where it has two."""
-
-    recipe: Recipe
-    style: Style
-    instants: Instants
-    zoom: int  # pixels of the frame a pixel of the network, along each axis
-    left: int  # canvas coordinates of the frame's corner, where it is not panned
-    top: int
-    wrap: Wrap
-    height: float  # of the element, in pixels of the network
-    flow: tuple[int, int]  # cells right and up that the lattice moves from knot to knot
-
-    @property
-    def window(self) -> tuple[int, int]:
-        """Pixels high and wide of what is drawn of the canvas for one frame."""
-        more = [(BEFORE + AFTER) * self.instants.pans_between_pixels(axis) for axis in (0, 1)]
-        return self.recipe.height + more[1], self.recipe.width + more[0]
-
-    def begin(self, exposure: Exposure) -> tuple[Fraction, Fraction]:
-        """Row and column of the canvas at which a frame begins."""
-        right, up = exposure.instant.pan
-        return self.top + up, self.left - right
-
-    def corner(self, exposure: Exposure) -> tuple[int, int]:
-        """Row and column of the canvas at which a frame's window begins."""
-        rows, columns = self.window
-        top, left = map(math.floor, self.begin(exposure))
-        return top - BEFORE * (rows > self.recipe.height), left - BEFORE * (columns > self.recipe.width)
-
-    def moved(self, exposure: Exposure) -> tuple[tuple[int, int], tuple[float, float]]:
-        """How far down and right of its place on the canvas a frame lies in what moves along: whole pixels, and the part of a pixel at which it begins there."""
-        right, up = exposure.instant.drifted
-        here = self.begin(exposure)
-        there = here[0] + up, here[1] - right
-        down, across = (math.floor(b) - math.floor(a) for a, b in zip(here, there, strict=True))
-        return (down, across), (float(there[0] % 1), float(there[1] % 1))
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -233,7 +164,7 @@ class Sampler:
             found.append(style)
         return found[0], found[1]
 
-    def _job(self, recipe: Recipe) -> _Job:
+    def _job(self, recipe: Recipe) -> Job:
         style, styles = self.style(recipe), self._styles(recipe)
         architecture = self.model.architecture
         check_style(recipe, style, architecture.cell)
@@ -249,7 +180,7 @@ class Sampler:
         element = (recipe.element_height or recipe.height) / factor
         flow = architecture.flow([self.model.card.styles.index(s) for s in _shown(recipe, styles)], element)
         right, up = (cells * architecture.speed * factor for cells in flow)
-        return _Job(
+        return Job(
             recipe=recipe,
             style=style,
             instants=Instants(recipe, styles, time, (right, up)),
@@ -262,15 +193,15 @@ class Sampler:
         )
 
     def _run(
-        self, job: _Job, numbers: Sequence[int], on_block: Callable[[float], None]
+        self, job: Job, numbers: Sequence[int], on_block: Callable[[float], None]
     ) -> Generator[tuple[int, Frame], None, None]:
         with closing(self._expose(job, numbers, on_block)) as drawn:
             yield from developed(drawn)
 
     def _expose(
-        self, job: _Job, numbers: Sequence[int], on_block: Callable[[float], None]
+        self, job: Job, numbers: Sequence[int], on_block: Callable[[float], None]
     ) -> Generator[tuple[Exposure, Frame], None, None]:
-        flight: deque[_Group] = deque()
+        flight: deque[Group] = deque()
         pool = ThreadPoolExecutor(
             self.threads, thread_name_prefix="aigc-block", initializer=torch.set_num_threads, initargs=(1,)
         )
@@ -286,7 +217,7 @@ class Sampler:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _groups(self, job: _Job, numbers: Sequence[int]) -> Iterator[_Group]:
+    def _groups(self, job: Job, numbers: Sequence[int]) -> Iterator[Group]:
         recipe, knot = job.recipe, self.model.architecture.knot
         height, width = job.window
         most = max(1, GROUP_BYTES // (4 * height * width * CHANNELS))
@@ -294,7 +225,7 @@ class Sampler:
         for (index, mix), run in groupby(shots, lambda e: (int(e.instant.time // knot), e.instant.mix)):
             fields = self._fields(job, mix)
             while chosen := list(islice(run, most)):
-                yield _Group(
+                yield Group(
                     index=index,
                     exposures=chosen,
                     instants=[float(e.instant.time - index * knot) for e in chosen],
@@ -305,7 +236,7 @@ class Sampler:
                 )
 
     @torch.inference_mode()
-    def _fields(self, job: _Job, mix: Mix) -> _Fields:
+    def _fields(self, job: Job, mix: Mix) -> Fields:
         """A mix as the network reads it: pure seeds and styles without any weights, so that they keep their bits."""
 
         def tensor(values: list[float]) -> torch.Tensor:
@@ -331,9 +262,9 @@ class Sampler:
         height = placement.height.clamp(job.style.native_height, job.style.max_height)
         w = self.network.mapping(z, placement.style, slots, height, shares)
         opacity = sum(share for style, share, _ in mix.styles if not style.alpha)
-        return _Fields(seeds, weights, w, placement, opacity)
+        return Fields(seeds, weights, w, placement, opacity)
 
-    def _blocks(self, job: _Job, corners: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    def _blocks(self, job: Job, corners: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         """Row and column of the blocks that windows at these corners lie in."""
         side = self.block.cells * self.model.architecture.trunk[-1].stride * job.zoom
         height, width = job.window
@@ -346,7 +277,7 @@ class Sampler:
             }
         )
 
-    def _reach(self, job: _Job, index: int, row: int, column: int) -> tuple[Reach, Reach]:
+    def _reach(self, job: Job, index: int, row: int, column: int) -> tuple[Reach, Reach]:
         """Rows and columns that a block shows in a block of time."""
         finest, cells = self.model.architecture.trunk[-1], self.block.cells
         knots = self.model.architecture.knot // finest.knot_stride
@@ -364,7 +295,7 @@ class Sampler:
         return Window((index * knots - 2, (index + 1) * knots + 2), head_span(rows.span), head_span(columns.span))
 
     @torch.inference_mode()
-    def _draw(self, job: _Job, group: _Group, row: int, column: int) -> None:
+    def _draw(self, job: Job, group: Group, row: int, column: int) -> None:
         """Fill one block of a group's windows."""
         cells, batch, zoom = self.block.cells, self.block.frames, job.zoom
         finest = self.model.architecture.trunk[-1]
@@ -436,7 +367,7 @@ def _spread(first: int, cells: int, zoom: int) -> tuple[int, int]:
     return first - margin, first + cells + margin
 
 
-def _finished(job: _Job, group: _Group, on_block: Callable[[float], None]) -> Iterator[tuple[Exposure, Frame]]:
+def _finished(job: Job, group: Group, on_block: Callable[[float], None]) -> Iterator[tuple[Exposure, Frame]]:
     worth = float(sum(e.share for e in group.exposures)) / len(group.pending)
     for future in group.pending:
         future.result()

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from aigc_blender.errors import RecipeError
 from aigc_blender.generator.checkpoint import Model, load_model
-from aigc_blender.generator.sampler import Frame, Sampler
+from aigc_blender.generator.job import Frame
+from aigc_blender.generator.sampler import Sampler
 from aigc_blender.recipe import Recipe, Track
 from tests.models import TINY, tiny_model
 
