@@ -10,36 +10,77 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from .lattice import Span, length
+import torch
+from torch import Tensor
+
+from .lattice import Span, Window, length
+
+
+def places(window: Window, flow: Tensor | None, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """The knots (1, T) of a window, and where on the canvas its rows and columns are at each, int64.
+
+    (1, 1, H) and (1, 1, W), or (N, T, H) and (N, T, W) where the lattices of N fields move by ``flow`` (N, 2), cells right and up a knot.
+    """
+    knots, rows, columns = (
+        torch.arange(*span, device=device)[None] for span in (window.knots, window.rows, window.columns)
+    )
+    rows, columns = rows[:, None], columns[:, None]
+    if flow is not None:
+        right, up = ((knots * cells[:, None])[:, :, None] for cells in flow.unbind(1))
+        rows, columns = rows - up, columns + right
+    return knots, rows, columns
+
+
+class Place(NamedTuple):
+    """Where a frame begins along an axis of a reach: in which cell, at which pixel of that, at which part of that."""
+
+    cell: int
+    pixel: int
+    part: int
 
 
 @dataclass(frozen=True)
 class Reach:
     """Along one axis, what a block of the canvas shows of what moves along while a block of time passes.
 
-    ``span``: the finest trunk cells. ``shown``: how many of them a frame takes, wherever it lies between two.
-    ``pixels``: of the network, that a frame is enlarged from.
+    The block holds the finest trunk cells ``block``, of ``stride`` pixels; a pixel becomes ``zoom`` in the frame. Meanwhile
+    the lattice moves by ``flow`` cells for each of the finest knots ``passed``.
     """
 
-    span: Span
-    shown: int
-    pixels: int
+    block: Span
+    flow: int
+    passed: Span
+    stride: int
+    zoom: int
 
-    @classmethod
-    def of(cls, span: Span, flow: int, passed: Span, stride: int, zoom: int) -> Reach:
-        """Of the block that holds ``span`` of the canvas, while the lattice moves by ``flow`` cells for each of the finest knots ``passed``."""
-        ways = flow * passed[0], flow * passed[1]
-        between = flow != 0  # a frame may begin between two cells, and between two pixels
-        cells = length(span)
-        reached = span[0] + min(ways), span[1] + max(ways) + between
-        return cls(reached, cells + between, cells * stride + (between and zoom > 1))
+    @property
+    def span(self) -> Span:
+        """The cells of what moves along that are shown."""
+        ways = [self.flow * knot for knot in self.passed]
+        return self.block[0] + min(ways), self.block[1] + max(ways) + self._between
 
-    def place(self, move: int, span: Span, stride: int, zoom: int) -> tuple[int, int, int]:
-        """Where a frame lies that has moved by so many of its pixels: its first cell of the reach, pixel of that, and part of that."""
-        pixels, part = divmod(move, zoom)
-        cells, pixel = divmod(pixels, stride)
-        return span[0] + cells - self.span[0], pixel, part
+    @property
+    def shown(self) -> int:
+        """How many of them a frame takes."""
+        return length(self.block) + self._between
+
+    @property
+    def pixels(self) -> int:
+        """Pixels that a frame is enlarged from."""
+        return length(self.block) * self.stride + (self._between and self.zoom > 1)
+
+    def place(self, move: int) -> Place:
+        """Where a frame begins that lies so many of its pixels further on in what moves along."""
+        pixels, part = divmod(move, self.zoom)
+        cells, pixel = divmod(pixels, self.stride)
+        return Place(self.block[0] + cells - self.span[0], pixel, part)
+
+    @property
+    def _between(self) -> bool:
+        """Whether a frame may begin between two cells, and between two pixels."""
+        return self.flow != 0
 
 
 @dataclass(frozen=True)

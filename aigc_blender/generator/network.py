@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from . import field
 from .architecture import CHANNELS, HEAD_STRIDE, Architecture
-from .drift import course
+from .drift import course, places
 from .lattice import Span, Window, before_convolution, before_upsampling, length, spline_taps
 
 SLOPE = 0.2  # of the leaky ReLU
@@ -207,7 +207,10 @@ class Generator(nn.Module):
             y = self._positions(index, window, placement)
             if level.noise:
                 periods = (period * 2**index for period in (wrap.knots, wrap.rows, wrap.columns))
-                indices = [_wrapped(i, p) for i, p in zip(_places(window, placement), periods, strict=True)]
+                indices = [
+                    _wrapped(i, p)
+                    for i, p in zip(places(window, placement.flow, placement.height.device), periods, strict=True)
+                ]
                 cells = field.blended(field.noise(seeds, index, level.noise, *indices), weights)
                 y = y + self.noise_gain[index] * next(noise_in)(cells)
             if x is not None:
@@ -288,7 +291,7 @@ class Generator(nn.Module):
     def _positions(self, index: int, window: Window, placement: Placement) -> Tensor:
         stride = self.architecture.trunk[index].stride
         n = len(placement.height)
-        _, rows, columns = _places(window, placement)
+        _, rows, columns = places(window, placement.flow, placement.height.device)
         planes = []
         for axis, cells in enumerate((columns, rows)):
             pixels = (cells + 0.5) * stride
@@ -394,17 +397,6 @@ def _linear(inputs: int, outputs: int, variance: float = 1.0, *, bias: bool = Tr
 def _initial_gain(level: int) -> float:
     """Little at the finest level, where full strength hurts; but zero would stay zero, as noise of either sign does as much."""
     return (1.0, 0.7, 0.3, 0.15)[min(level, 3)]
-
-
-def _places(window: Window, placement: Placement) -> tuple[Tensor, Tensor, Tensor]:
-    """The knots (1, T) of a window, and where its rows and columns are at each: (1, 1, H), (1, 1, W), or (N, T, H), (N, T, W) where the lattice moves."""
-    spans = window.knots, window.rows, window.columns
-    knots, rows, columns = (torch.arange(*span, device=placement.height.device)[None] for span in spans)
-    rows, columns = rows[:, None], columns[:, None]
-    if placement.flow is not None:
-        right, up = ((knots * flow[:, None])[:, :, None] for flow in placement.flow.unbind(1))
-        rows, columns = rows - up, columns + right
-    return knots, rows, columns
 
 
 def _wrapped(index: Tensor, period: Tensor) -> Tensor:

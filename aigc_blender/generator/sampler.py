@@ -281,10 +281,10 @@ class Sampler:
         """Rows and columns that a block shows in a block of time."""
         finest, cells = self.model.architecture.trunk[-1], self.block.cells
         knots = self.model.architecture.knot // finest.knot_stride
-        passed = index * knots, (index + 1) * knots
+        passed, margin = (index * knots, (index + 1) * knots), _margin_cells(job.zoom)
         right, up = job.flow
         rows, columns = (
-            Reach.of(_spread(i * cells, cells, job.zoom), flow, passed, finest.stride, job.zoom)
+            Reach((i * cells - margin, (i + 1) * cells + margin), flow, passed, finest.stride, job.zoom)
             for i, flow in ((row, up), (column, -right))
         )
         return rows, columns
@@ -316,25 +316,23 @@ class Sampler:
         tall, wide = (length(head_span((0, axis.shown))) for axis in (rows, columns))
         for start in range(0, len(places), batch):
             chosen = places[start : start + batch]
-            ways = [
-                [
-                    axis.place(move, _spread(at * cells, cells, zoom), finest.stride, zoom)
-                    for axis, move, at in zip((rows, columns), group.moves[i], (row, column), strict=True)
-                ]
-                for i, _, _ in chosen
-            ]
+            filled = [i for i, _, _ in chosen + chosen[-1:] * (batch - len(chosen))]
+            begun = [(rows.place(down), columns.place(across)) for down, across in (group.moves[i] for i in filled)]
             parts = [
-                spline(features[:, :, r : r + tall, c : c + wide], (-2, knots), [group.instants[i]], finest.knot_stride)
-                for (i, _, _), ((r, _, _), (c, _, _)) in zip(chosen, ways, strict=True)
+                spline(
+                    features[:, :, top.cell : top.cell + tall, left.cell : left.cell + wide],
+                    (-2, knots),
+                    [group.instants[i]],
+                    finest.knot_stride,
+                )
+                for i, (top, left) in zip(filled, begun, strict=True)
             ]
-            filled = parts + parts[-1:] * (batch - len(parts))
-            drawn = self.network.head(torch.cat(filled, dim=1), fields.w, scene)[0]
-            begun = [(r, c) for (_, r, _), (_, c, _) in ways]
-            begun += begun[-1:] * (batch - len(begun))
-            drawn = torch.stack(
-                [one[r : r + rows.pixels, c : c + columns.pixels] for one, (r, c) in zip(drawn, begun, strict=True)]
-            )
-            pixels = drawn.mul(0.5).add(0.5).clamp_(0, 1)
+            drawn = self.network.head(torch.cat(parts, dim=1), fields.w, scene)[0]
+            shown = [
+                one[top.pixel : top.pixel + rows.pixels, left.pixel : left.pixel + columns.pixels]
+                for one, (top, left) in zip(drawn, begun, strict=True)
+            ]
+            pixels = torch.stack(shown).mul(0.5).add(0.5).clamp_(0, 1)
             if zoom > 1:
                 pixels = enlarge(pixels, _margin_cells(zoom) * finest.stride, zoom)
             if fields.opacity == 1:
@@ -342,10 +340,11 @@ class Sampler:
             elif fields.opacity:
                 pixels[..., 3] += (1 - pixels[..., 3]) * fields.opacity
             block = pixels.cpu().numpy()
-            for one, (i, y, x), ((_, _, r), (_, _, c)) in zip(block, chosen, ways, strict=False):
+            for whole, (i, y, x), (top, left) in zip(block, chosen, begun, strict=False):
+                one = whole[top.part : top.part + side, left.part : left.part + side]
                 y0, x0 = max(0, -y), max(0, -x)
                 y1, x1 = min(side, height - y), min(side, width - x)
-                group.pixels[i, y + y0 : y + y1, x + x0 : x + x1] = one[r + y0 : r + y1, c + x0 : c + x1]
+                group.pixels[i, y + y0 : y + y1, x + x0 : x + x1] = one[y0:y1, x0:x1]
 
 
 def _shown(recipe: Recipe, styles: tuple[Style, Style]) -> tuple[Style, ...]:
@@ -359,12 +358,6 @@ def _shown(recipe: Recipe, styles: tuple[Style, Style]) -> tuple[Style, ...]:
 def _margin_cells(factor: int) -> int:
     """Finest trunk cells around a block that are drawn to enlarge it."""
     return 1 if factor > 1 else 0
-
-
-def _spread(first: int, cells: int, zoom: int) -> tuple[int, int]:
-    """Finest trunk cells of a block, and those around it that are drawn to enlarge it."""
-    margin = _margin_cells(zoom)
-    return first - margin, first + cells + margin
 
 
 def _finished(job: Job, group: Group, on_block: Callable[[float], None]) -> Iterator[tuple[Exposure, Frame]]:
