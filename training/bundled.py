@@ -24,6 +24,7 @@ RIGHTS = Rights(
     statement="Trained only on footage that this project's own simulations rendered; free for any use, commercial use included.",
     sources=("training/footage/procedural",),
 )
+MEASURED = 128  # pixels: the height at which elements are compared with simulations, where they are seen at it
 GAMMA_FALL = 0.08  # of the penalty's weight, from a run's start to its end
 
 
@@ -50,6 +51,11 @@ class Bundled:
     clips: int = 64  # rendered of each element ...
     frames: int = 72  # ... with so many frames
     seed: int = 0
+
+    @property
+    def measured(self) -> int:
+        """The height in pixels at which its elements are evaluated, the same from run to run whatever is added above."""
+        return MEASURED if MEASURED in self.heights else max(self.heights)
 
 
 def read_table(path: Path = TABLE) -> tuple[Bundled, ...]:

@@ -104,6 +104,12 @@ def test_a_wrong_table_is_one_sentence(old: str, new: str, words: str, table: Pa
     assert str(table) in str(refused.value)
 
 
+def test_figures_stay_comparable_when_elements_are_seen_taller(table: Path) -> None:
+    assert read_table(table)[0].measured == 32
+    table.write_text(ENTRY.replace("heights = [32]", "heights = [64, 128, 256]"))
+    assert read_table(table)[0].measured == 128
+
+
 def test_an_element_that_is_not_known_is_said(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table.write_text(ENTRY.replace("caustics", "soup"))
     assert main(["make", "--table", str(table), "--runs", str(tmp_path / "runs"), "--device", "cpu"]) == 2

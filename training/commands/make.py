@@ -81,7 +81,7 @@ def _run(arguments: argparse.Namespace) -> int:
         if ended:
             return 130
         if arguments.evaluate and place.begun(model):
-            protocol = Protocol(clips=arguments.clips, size=max(model.heights))
+            protocol = Protocol(clips=arguments.clips, size=model.measured)
             judge(out, arguments.to or arguments.runs, protocol, network, place, _progress)
     return 0
 
