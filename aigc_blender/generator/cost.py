@@ -42,10 +42,10 @@ def block_flop(architecture: Architecture, cells: int, frames: int) -> int:
     return trunk_flop(architecture, block_window(architecture, cells)) + frames * head_flop(architecture, cells)
 
 
-def block_window(architecture: Architecture, cells: int, margin: int = 0) -> Window:
-    """What the head reads of the finest trunk level to draw the block at the origin and ``margin`` cells around it."""
+def block_window(architecture: Architecture, cells: int) -> Window:
+    """What the head reads of the finest trunk level to draw the block at the origin."""
     knots = architecture.knot // architecture.trunk[-1].knot_stride
-    side = head_span((-margin, cells + margin))
+    side = head_span((0, cells))
     return Window((-2, knots + 2), side, side)
 
 
