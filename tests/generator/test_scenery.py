@@ -65,7 +65,8 @@ def test_it_grows_with_the_element_and_moves_with_its_base(network: Generator) -
     assert torch.equal(shown(network, (3, 19), (-5, 15), placement((20, 76), 64)), own)
     half = shown(network, (0, 8), (0, 10), placement((20, 32), 32))
     smooth = torch.nn.functional.avg_pool2d(own.permute(2, 0, 1)[None], 2)[0].permute(1, 2, 0)
-    assert np.corrcoef(half.ravel(), smooth.ravel())[0, 1] > 0.85  # a tent of four pixels and a box of two, of white noise: 0.9
+    # Of white noise, a tent of four pixels and a box of two correlate by 0.9.
+    assert np.corrcoef(half.ravel(), smooth.ravel())[0, 1] > 0.85
     double = shown(network, (0, 32), (0, 40), placement((80, 128), 128))
     again = torch.nn.functional.avg_pool2d(double.permute(2, 0, 1)[None], 2)[0].permute(1, 2, 0)
     assert np.corrcoef(again.ravel(), own.ravel())[0, 1] > 0.9
