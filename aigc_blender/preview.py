@@ -26,8 +26,9 @@ from .generator.checkpoint import Model, load_model
 from .generator.instants import Instant
 from .generator.job import Fields, Frame, Job
 from .generator.lattice import Span, Window, length
-from .generator.network import Scene, head_span, knot_span, spline
+from .generator.network import Scene, head_span
 from .generator.pan import AFTER, BEFORE, shifted
+from .generator.resampling import knot_span, spline
 from .generator.sampler import Sampler, resolve_device
 from .library import model_by_digest
 from .recipe import Recipe, zoom

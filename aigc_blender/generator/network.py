@@ -21,7 +21,8 @@ from torch.nn import functional
 from . import field
 from .architecture import CHANNELS, HEAD_STRIDE, Architecture
 from .drift import course, places
-from .lattice import Span, Window, before_convolution, before_upsampling, length, spline_taps
+from .lattice import Span, Window, before_convolution, before_upsampling, length
+from .resampling import as_cells, as_planes, knot_span, spline, upsample
 
 SLOPE = 0.2  # of the leaky ReLU
 BASE_HEIGHT = 64  # pixels: the element height whose scale input is 0
@@ -95,8 +96,8 @@ class Modulated(nn.Module):
             x = x * scale[:, None, None, None]
         if self.taps == 3:
             x = torch.cat([x[:, :-2], x[:, 1:-1], x[:, 2:]], dim=4)
-        y = functional.conv2d(_planes(x), weight.contiguous(memory_format=torch.channels_last))
-        return _cells(y, n) + bias[:, None, None, None]
+        y = functional.conv2d(as_planes(x), weight.contiguous(memory_format=torch.channels_last))
+        return as_cells(y, n) + bias[:, None, None, None]
 
 
 class Block(nn.Module):
@@ -239,7 +240,7 @@ class Generator(nn.Module):
         n = len(x)
         x = self.head_coarse(x, w)
         rows, columns = x.shape[2:4]
-        x = _cells(functional.interpolate(_planes(x), scale_factor=2, mode="bilinear"), n)
+        x = as_cells(functional.interpolate(as_planes(x), scale_factor=2, mode="bilinear"), n)
         # Interpolation's outermost cells come from half their taps; those next to them are not needed.
         x = x[:, :, 2 : 2 * rows - 2, 2 : 2 * columns - 2]
         if scene is not None:
@@ -248,12 +249,12 @@ class Generator(nn.Module):
         if scene is not None:
             still = scene.still[:, :, 3:-3, 3:-3]  # the cells that three convolutions leave
             x = x * scene.contrast[:, None, None, None, None] + self.scenery_to_pixels(still)
-        planes = functional.pixel_shuffle(_planes(x), HEAD_STRIDE)
+        planes = functional.pixel_shuffle(as_planes(x), HEAD_STRIDE)
         # [1, 2, 1] / 4 along both axes, as two boxes: the four pixels of a cell come from different filters, and what
         # differs from pixel to pixel for that reason alone, a checkerboard, is exactly what this removes.
         for _ in range(2):
             planes = functional.avg_pool2d(planes, 2, stride=1)
-        return _cells(planes, n)[:, :, 1:-1, 1:-1]
+        return as_cells(planes, n)[:, :, 1:-1, 1:-1]
 
     def forward(
         self,
@@ -350,41 +351,6 @@ def _fine_span(span: Span) -> Span:
     return fine
 
 
-def knot_span(instants: Sequence[float], stride: int) -> Span:
-    """The knots that the spline reads at the given model times."""
-    return (math.floor(min(instants) / stride - 0.5) - 1, math.floor(max(instants) / stride - 0.5) + 3)
-
-
-def spline(x: Tensor, knots: Span, instants: Sequence[float], stride: int) -> Tensor:
-    """Uniform cubic B-spline over the knots: (N, T, H, W, C) at ``knots`` -> (N, F, H, W, C) at model times."""
-    frames = []
-    for instant in instants:
-        first, weights = spline_taps(instant / stride - 0.5)
-        frames.append(sum(weights[i] * x[:, first - knots[0] + i] for i in range(4)))
-    return torch.stack(frames, dim=1)  # type: ignore[arg-type]
-
-
-def upsample(x: Tensor, given: Window, wanted: Window) -> Tensor:
-    """Linear x2 in space and time of features on ``given``, cut to ``wanted`` of the finer level.
-
-    Time has (3/4, 1/4) taps like space: copies and averages in turn would make motion pulse.
-    """
-    n = x.shape[0]
-    near, before, after = x[:, 1:-1], x[:, :-2], x[:, 2:]
-    first = 0.75 * x[:, :1] + 0.25 * x[:, 1:2]
-    last = 0.25 * x[:, -2:-1] + 0.75 * x[:, -1:]
-    inner = torch.stack([0.25 * before + 0.75 * near, 0.75 * near + 0.25 * after], dim=2).flatten(1, 2)
-    x = torch.cat([first, inner, last], dim=1)
-    available = given.after_upsampling()
-    skip = wanted.knots[0] - available.knots[0]
-    x = x[:, skip : skip + length(wanted.knots)]
-    x = _cells(functional.interpolate(_planes(x), scale_factor=2, mode="bilinear"), n)
-    # Interpolation also gives one edge cell a side, from half its taps: outside ``available``.
-    top = wanted.rows[0] - available.rows[0] + 1
-    left = wanted.columns[0] - available.columns[0] + 1
-    return x[:, :, top : top + length(wanted.rows), left : left + length(wanted.columns)]
-
-
 def _linear(inputs: int, outputs: int, variance: float = 1.0, *, bias: bool = True) -> nn.Linear:
     """A layer whose outputs have ``variance`` times the inputs' variance: noise must reach the pixels from the first step on."""
     layer = nn.Linear(inputs, outputs, bias=bias)
@@ -403,13 +369,3 @@ def _wrapped(index: Tensor, period: Tensor) -> Tensor:
     """(N, ...) modulo the periods (N,); 0 is none."""
     period = period.reshape(-1, *[1] * (index.ndim - 1))
     return torch.where(period > 0, torch.remainder(index, period.clamp(min=1)), index)
-
-
-def _planes(x: Tensor) -> Tensor:
-    """(N, T, H, W, C) -> (N T, C, H, W) in the channels_last layout: no copy where x is contiguous."""
-    return x.flatten(0, 1).permute(0, 3, 1, 2)
-
-
-def _cells(x: Tensor, n: int) -> Tensor:
-    """The way back."""
-    return x.permute(0, 2, 3, 1).unflatten(0, (n, -1))

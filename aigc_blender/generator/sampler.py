@@ -31,8 +31,9 @@ from .field import blended, latent
 from .instants import Instants, Mix
 from .job import Fields, Frame, Group, Job
 from .lattice import Window, length
-from .network import Placement, Wrap, head_span, spline
+from .network import Placement, Wrap, head_span
 from .pan import shifted
+from .resampling import spline
 from .shutter import Exposure, developed, exposures
 from .timeline import timeline
 

@@ -8,7 +8,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from aigc_blender.generator.architecture import Architecture
 from aigc_blender.generator.cost import block_flop, block_window, flop_per_pixel
-from aigc_blender.generator.network import Generator, Placement, Wrap, spline
+from aigc_blender.generator.network import Generator, Placement, Wrap
+from aigc_blender.generator.resampling import spline
 
 CELLS, FRAMES = 32, 16
 BUDGET = 60_000  # FLOP a pixel with halo: twice what a first design needed

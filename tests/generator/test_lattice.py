@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aigc_blender.generator.lattice import Window, after_upsampling, before_upsampling
-from aigc_blender.generator.network import knot_span, spline, upsample
+from aigc_blender.generator.resampling import knot_span, spline, upsample
 
 starts = st.integers(-100, 100)
 
