@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 from aigc_blender.errors import AigcError
 
-from .commands import bundle, evaluate, export, fit, make, prepare, release
+from .commands import bundle, calibrate, evaluate, export, fit, make, prepare, release
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 done, 1 failed, 2 bad input, 130 interrupted (state saved)."""
     parser = argparse.ArgumentParser(prog="python -m training", description="Train video generators for the extension.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (prepare, fit, evaluate, export, make, bundle, release):
+    for command in (prepare, fit, evaluate, export, make, calibrate, bundle, release):
         command.add(commands)
     arguments = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, signal.default_int_handler)

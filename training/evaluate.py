@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from aigc_blender.generator.checkpoint import Model
 
 from .artist import Artist, Clips
 from .metrics.comparison import compare
-from .metrics.controls import Measure, least_rank, measure, slopes
+from .metrics.controls import Measure, least_rank, measure
 from .metrics.distances import Score
 from .metrics.features import SqueezeNet
 from .metrics.memory import memory
@@ -27,6 +27,7 @@ from .metrics.motion import loop_steps, repeat, seam, tile_steps
 from .metrics.report import Report, Slider
 from .metrics.video_features import VideoNetwork
 from .reference import Protocol, Reference
+from .trials import draw, measured, slope
 
 POSITIONS = 9  # of a slider
 STILL = 12  # the frame shown of a slider's position
@@ -37,13 +38,15 @@ SHOWN_SEEDS = (1, 2)
 class Sweep:
     """One slider moved from 0 to 1 and nothing else: ``stills`` (seeds, positions, H, W, 4), and what was measured where.
 
-    ``drawn`` (seeds, positions, 2) and ``real`` (clips, 2) are the slider's position and the measured quantity; empty
-    without a measure or where nothing is known of the real clips' controls.
+    ``drawn`` (seeds, positions, 2) and ``real`` (trials, 2) are the slider's position and the measured quantity; empty
+    without a measure or where nothing is known of the real clips' controls. ``slopes`` are those of the model's trials and of the
+    real ones.
     """
 
     stills: NDArray[np.uint8]
     drawn: NDArray[np.float64]
     real: NDArray[np.float64]
+    slopes: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class _Drawing:
     long: Clips
     sweeps: dict[str, NDArray[np.uint8]]  # (seeds, positions, F, H, W, 4)
     stills: dict[str, NDArray[np.uint8]]
+    trials: Clips | None
 
 
 def _draw(model: Model, reference: Reference, protocol: Protocol, device: torch.device) -> _Drawing:
@@ -135,6 +139,7 @@ def _draw(model: Model, reference: Reference, protocol: Protocol, device: torch.
             for name in _names(style)
         },
         tile=artist.clips([{}], [STILL], tile="".join(free), seed=SHOWN_SEEDS[0])[0, 0] if free else None,
+        trials=draw(model, reference.trials, device) if reference.trials else None,
     )
 
 
@@ -154,8 +159,8 @@ def _compare(
             periodic=reference.periodic,
             step=protocol.step,
         )
-    sweeps = {name: _sweep(drawing, name, reference) for name in _names(style)}
-    sliders = {name: _slider(drawing, name, reference, sweeps[name]) for name in drawing.sweeps}
+    sweeps = _sweeps(drawing, reference)
+    sliders = {name: _slider(style, name, sweeps[name]) for name in drawing.sweeps}
     report = Report(style.name, scores, sliders, found, reference.notes)
     return Finding(report, reference, drawing.clips, drawing.loops[0], drawing.tile, sweeps)
 
@@ -183,28 +188,28 @@ def _seams(drawing: _Drawing, reference: Reference, protocol: Protocol) -> dict[
     return scores
 
 
-def _sweep(drawing: _Drawing, name: str, reference: Reference) -> Sweep:
-    drawn, real = np.empty((0, POSITIONS, 2)), np.empty((0, 2))
-    if name in drawing.sweeps:
-        measured = np.stack([_measured(clips, reference.style, name) for clips in drawing.sweeps[name]])
-        drawn = np.stack([np.broadcast_to(np.linspace(0, 1, POSITIONS), measured.shape), measured], axis=2)
-        if reference.tagged:
-            column = reference.controls[:, _names(reference.style).index(name)]
-            real = np.stack([column, _measured(reference.clips, reference.style, name)], axis=1)
-    return Sweep(drawing.stills[name], drawn, real)
+def _sweeps(drawing: _Drawing, reference: Reference) -> dict[str, Sweep]:
+    style, trials = reference.style, reference.trials
+    drawn = measured(trials, drawing.trials) if trials and drawing.trials is not None else {}
+    real = measured(trials, trials.clips) if trials else {}
+    sweeps = {}
+    for column, name in enumerate(_names(style)):
+        sweep = Sweep(drawing.stills[name], np.empty((0, POSITIONS, 2)), np.empty((0, 2)))
+        if name in drawing.sweeps:
+            of = _measure(style, name).of
+            values = np.array([[of(c.astype(np.float32) / 255) for c in seed] for seed in drawing.sweeps[name]])
+            places = np.broadcast_to(np.linspace(0, 1, POSITIONS), values.shape)
+            sweep = replace(sweep, drawn=np.stack([places, values], axis=2))
+        if trials and name in real:
+            both = slope(trials, name, drawn[name]), slope(trials, name, real[name])
+            sweep = replace(sweep, real=np.stack([trials.controls[:, column], real[name]], axis=1), slopes=both)
+        sweeps[name] = sweep
+    return sweeps
 
 
-def _slider(drawing: _Drawing, name: str, reference: Reference, sweep: Sweep) -> Slider:
-    generated = real = None
-    if reference.tagged:
-        column = _names(reference.style).index(name)
-        measured = _measured(drawing.clips, reference.style, name), sweep.real[:, 1]
-        generated, real = (float(slopes(reference.controls, values)[column]) for values in measured)
-    return Slider(_measure(reference.style, name).words, least_rank(sweep.drawn), generated, real)
-
-
-def _measured(clips: Clips, style: Style, control: str) -> NDArray[np.float64]:
-    return np.array([_measure(style, control).of(clip.astype(np.float32) / 255) for clip in clips])
+def _slider(style: Style, name: str, sweep: Sweep) -> Slider:
+    generated, real = sweep.slopes or (None, None)
+    return Slider(_measure(style, name).words, least_rank(sweep.drawn), generated, real)
 
 
 def _measure(style: Style, control: str) -> Measure:

@@ -19,6 +19,7 @@ from .footage.procedural import ELEMENTS
 from .footage.procedural.element import Element
 from .footage.render import render_footage
 from .metrics.report import EvaluationError
+from .trials import Trials, simulated_trials
 
 if TYPE_CHECKING:
     from .footage.tags import CropChoice  # reads films: not everywhere
@@ -46,6 +47,8 @@ class Protocol:
     few: int = 4  # clips for seams and repeats
     sweep: int = 8  # of a clip at one slider position
     seeds: int = 3  # for each of which a slider is moved
+    trials: int = 32  # clips of which slopes are taken ...
+    trial: int = 16  # ... each of so many frames
     step: int = 4  # from one frame that is looked for in the training footage to the next
     searched: int = 72  # of a rendered clip of training footage
 
@@ -75,8 +78,8 @@ class Reference:
     """Real clips of one style of a model, at an element height of ``height`` pixels and ``fps`` frames a second.
 
     ``clips`` are compared, an even number of them; ``long`` are what they were cut from. ``controls`` (clips, n) are
-    theirs, in the style's order; ``tagged`` tells whether anything is known of them. ``periodic`` names the axes on which
-    they wrap. ``training`` is footage the model was trained on or may have been; ``unseen`` whether ``clips`` are held out
+    theirs, in the style's order. ``trials`` are what slopes are taken of; None where nothing is known of the controls.
+    ``periodic`` names the axes on which clips wrap. ``training`` is footage the model was trained on or may have been; ``unseen`` whether ``clips`` are held out
     from it. ``notes`` are sentences on how far the comparison goes.
     """
 
@@ -86,7 +89,7 @@ class Reference:
     clips: Clips
     long: Clips
     controls: NDArray[np.float32]
-    tagged: bool = True
+    trials: Trials | None = None
     periodic: tuple[str, ...] = ()
     training: Clips | None = None
     unseen: bool = True
@@ -109,24 +112,27 @@ def simulations(
     Raises:
         EvaluationError: the model or the project does not have such a style or control, or the size is not one it was trained at.
     """
-    chosen = [_element(card, name) for name in names or [s.name for s in card.styles]]
-    heights = [_height(style, protocol.size) for style in chosen]
-    for style in chosen:
-        if gone := [name for name in _controls_of(style) if name not in _controls_of(ELEMENTS[style.name])]:
-            raise EvaluationError(
-                f"Style {style.name} of the model has a control {gone[0]} that the project's has not; train the model again."
-            )
     found = []
-    for style, height in zip(chosen, heights, strict=True):
+    for style, height in simulated_styles(card, names, protocol.size):
         frames = max(protocol.frames, protocol.stretch, protocol.loop + 1)
         scales = sorted({height, style.max_height})
         held_out = _rendered(cache / "held-out", style, protocol.clips, frames, scales, HELD_OUT_SEED, device, report)
         seed = card.training.get("config", {}).get("seed", 0)
         trained = _rendered(cache / "seen", style, protocol.clips, protocol.searched, scales, seed, device, report)
+        trials = simulated_trials(
+            cache / "trials",
+            style,
+            height,
+            clips=protocol.trials,
+            frames=protocol.trial,
+            seed=HELD_OUT_SEED,
+            device=device,
+            report=report,
+        )
         long = held_out.scales[height]
         known = _controls_of(style)
         notes = [
-            f"{protocol.clips} held-out simulations (seed {HELD_OUT_SEED}); copies were looked for in {protocol.clips} simulations of the training seed ({seed})."
+            f"{protocol.clips} held-out simulations (seed {HELD_OUT_SEED}), {protocol.trials} short ones for slopes; copies were looked for in {protocol.clips} simulations of the training seed ({seed})."
         ]
         if added := [name for name in _controls_of(held_out.style) if name not in known]:
             notes.append(f"The model does not know {', '.join(added)}: left at the default in the simulations.")
@@ -138,12 +144,29 @@ def simulations(
                 clips=np.asarray(long[:, : protocol.frames]),
                 long=long,
                 controls=held_out.controls[:, [_controls_of(held_out.style).index(name) for name in known]],
+                trials=trials,
                 periodic=held_out.periodic,
                 training=trained.scales[height],
                 notes=tuple(notes),
             )
         )
     return found
+
+
+def simulated_styles(card: Card, names: Sequence[str], size: int | None) -> list[tuple[Style, int]]:
+    """The named styles of a model (all if none is named), each with the element height in pixels that ``size`` stands for.
+
+    Raises:
+        EvaluationError: the model or the project does not have such a style or control, or the size is not one it was trained at.
+    """
+    chosen = [_element(card, name) for name in names or [s.name for s in card.styles]]
+    heights = [_height(style, size) for style in chosen]
+    for style in chosen:
+        if gone := [name for name in _controls_of(style) if name not in _controls_of(ELEMENTS[style.name])]:
+            raise EvaluationError(
+                f"Style {style.name} of the model has a control {gone[0]} that the project's has not; train the model again."
+            )
+    return list(zip(chosen, heights, strict=True))
 
 
 def films(
@@ -203,7 +226,7 @@ def films(
         clips=clips,
         long=pixels[_evenly(compared, protocol.clips)],
         controls=controls,
-        tagged=tagged,
+        trials=Trials(style, height, footage.style.fps, clips[:, : protocol.trial], controls) if tagged else None,
         training=known,
         unseen=unseen,
         files=files,

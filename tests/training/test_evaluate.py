@@ -24,7 +24,9 @@ from training.metrics.comparison import shuffle
 from training.metrics.report import EvaluationError, Report, as_table, write_json
 from training.reference import Protocol, simulations
 
-SMALL = Protocol(clips=4, frames=12, instants=2, stretch=24, loop=16, few=2, sweep=5, seeds=1, searched=12)
+SMALL = Protocol(
+    clips=4, frames=12, instants=2, stretch=24, loop=16, few=2, sweep=5, seeds=1, searched=12, trials=6, trial=4
+)
 CPU = torch.device("cpu")
 
 

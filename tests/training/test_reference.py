@@ -84,14 +84,14 @@ def test_tags_give_controls_and_their_absence_the_defaults(tmp_path: Path) -> No
     for name in ("low", "high"):
         film(folder / f"{name}.mkv", 40, seed=len(name))
     plain = reference(card(), folder, cache=tmp_path / "cache")
-    assert not plain.tagged
+    assert plain.trials is None
     assert set(plain.controls.ravel()) == {0.25}
     (folder / "footage.toml").write_text(
         '[[clips]]\nfiles = "low.mkv"\ncontrols = { wood = 0.0, wind = 0.5 }\n'
         '[[clips]]\nfiles = "high.mkv"\ncontrols = { wood = 1.0, wind = 0.5 }\n'
     )
     tagged = reference(card(), folder, cache=tmp_path / "cache")
-    assert tagged.tagged
+    assert tagged.trials is not None
     assert tagged.controls.shape == (len(tagged.clips), 1)
     assert set(tagged.controls.ravel()) == {0.0, 1.0}
 
@@ -117,7 +117,7 @@ def test_a_model_is_compared_in_the_controls_that_it_knows(tmp_path: Path) -> No
     old = Style(
         name="snow", native_height=32, max_height=32, alpha=True, controls=(Control("size"), Control("density"))
     )
-    protocol = Protocol(clips=4, frames=8, stretch=8, loop=7, searched=8)
+    protocol = Protocol(clips=4, frames=8, stretch=8, loop=7, searched=8, trials=4, trial=8)
     told: list[str] = []
     (found,) = simulations(Card("Old", (old,), {}), [], protocol, tmp_path, torch.device("cpu"), told.append)
     assert found.controls.shape == (4, 2)
