@@ -2,7 +2,7 @@
 """Sliders brought to the simulation's measure when a model has been trained.
 
 That a slider changes the picture is learnt long before how much it should. What it adds to a style's row is linear in the
-slider, so what is too much or too little is scaled; nothing else of the network is touched.
+slider, so what is too much or too little is scaled, as far as the trials prove it; nothing else of the network is touched.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from aigc_blender.generator.checkpoint import Model, load_model, save_model
 
 from .reference import simulated_styles
 from .run.exported import OPTIMISERS, Exported, export_state
-from .trials import Trials, draw, measured, simulated_trials, slope
+from .trials import Trials, draw, likely_share, measured, simulated_trials, slope
 
 SEED = 2000  # of simulations that neither train nor judge
 FRAMES = 16  # of each of them
-ROUNDS = 3
-NEAR = 0.1  # of the simulation's slope: trials do not tell it better
+ROUNDS = 2
 MOST = 1.5  # times its learnt effect, or a part of it so small
 KNOWN = 0.4  # of the simulation's slope: what shows less was not learnt, and no factor mends it
 
@@ -78,7 +77,8 @@ def calibrate(
 ) -> dict[str, dict[str, float]]:
     """Scale what sliders do in ``model``, in place, until slopes are those of the trials' real clips; the factors by style and control.
 
-    A slider that goes the wrong way, shows too little or has no measure keeps its effect, and so does one that is near.
+    A slider that goes the wrong way, shows too little or has no measure keeps its effect. Others come just so near that the
+    trials no longer tell them from the real ones: few clips say much of which is chance.
     ``report`` is told each slider's slope as a share of the simulation's. Torch keeps to one thread from now on.
     """
     return {one.style.name: _calibrate_style(model, one, device, report) for one in trials}
@@ -99,10 +99,11 @@ def _calibrate_style(
         report(f"{trials.style.name}: {', '.join(f'{name} {share:.2f}' for name, share in shares.items())}.")
         if turn == 0:
             learnt_ones = [name for name, share in shares.items() if share >= KNOWN]
-        far = [name for name in learnt_ones if abs(shares[name] - 1) > NEAR]
+        bounds = {name: likely_share(trials, name, drawn[name], real[name]) for name in learnt_ones}
+        far = {name: max(low, min(high, 1.0)) for name, (low, high) in bounds.items() if not low <= 1 <= high}
         if not far:
             break
-        for name in far:
-            factors[name] = min(max(factors[name] / max(shares[name], KNOWN), 1 / MOST), MOST)
+        for name, share in far.items():
+            factors[name] = min(max(factors[name] / share, 1 / MOST), MOST)
             effects[slots[name]] = learnt[slots[name]] * factors[name]
     return factors

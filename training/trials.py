@@ -22,6 +22,8 @@ from .artist import Artist, Clips
 from .footage.render import render_footage
 from .metrics.controls import measure, slopes
 
+RESAMPLED = 300
+
 
 @dataclass(frozen=True)
 class Trials:
@@ -84,3 +86,18 @@ def slope(trials: Trials, control: str, values: NDArray[np.float64]) -> float:
     """Change of what was measured in the clips from one end of a control to the other, the other controls held."""
     names = [c.name for c in trials.style.controls]
     return float(slopes(trials.controls, values)[names.index(control)])
+
+
+def likely_share(
+    trials: Trials, control: str, drawn: NDArray[np.float64], real: NDArray[np.float64]
+) -> tuple[float, float]:
+    """The interval in which a model's slope lies, in the simulation's: two thirds of the slopes of clips drawn anew from these (Efron 1979)."""
+    names, rng = [c.name for c in trials.style.controls], np.random.default_rng(0)
+    column, count = names.index(control), len(real)
+    shares = []
+    for _ in range(RESAMPLED):
+        chosen = rng.integers(0, count, count)
+        controls = trials.controls[chosen]
+        shares.append(slopes(controls, drawn[chosen])[column] / slopes(controls, real[chosen])[column])
+    low, high = np.quantile(shares, [1 / 6, 5 / 6])
+    return float(low), float(high)
