@@ -42,6 +42,7 @@ class Bundled:
     rate: float
     gamma: float
     start: str = ""  # file of the bundled model whose weights it begins with
+    compared: int = 0  # one of the heights, at which they are evaluated (0: see ``measured``)
     windows: tuple[int, ...] = (1,)  # clips along each side of what is generated at once
     beta: float = 0.9  # Adam's second, at the start
     pace: float = 1.0  # the generator's rate, in the discriminator's
@@ -55,7 +56,7 @@ class Bundled:
     @property
     def measured(self) -> int:
         """The height in pixels at which its elements are evaluated, the same from run to run whatever is added above."""
-        return MEASURED if MEASURED in self.heights else max(self.heights)
+        return self.compared or (MEASURED if MEASURED in self.heights else max(self.heights))
 
 
 def read_table(path: Path = TABLE) -> tuple[Bundled, ...]:
@@ -111,6 +112,8 @@ def _model(file: str, entry: object) -> Bundled:
         raise ValueError("styles, heights and windows must be given")
     if any(max(model.heights) % height or height < model.size for height in model.heights):
         raise ValueError("heights must be the size or more, and divide the greatest of them")
+    if model.compared not in (0, *model.heights):
+        raise ValueError("compared must be one of the heights")
     if not all(isinstance(n, int) and 1 <= n * model.size <= max(model.heights) for n in model.windows):
         raise ValueError("windows must be whole numbers, times the size no more than the greatest height")
     if not (0 < model.beta < 1 and model.least_lead < 1):

@@ -91,6 +91,7 @@ def test_every_model_of_the_table_can_be_trained() -> None:
         ("size = 32", "size = 48", "32, 64 or 128"),
         ("heights = [32]", "heights = [64, 96]", "divide the greatest"),
         ("heights = [32]", "heights = [16]", "the size or more"),
+        ("heights = [32]", "heights = [32]\ncompared = 64", "one of the heights"),
         ('["caustics"]', "[]", "must be given"),
         ("size = 32", "size = 32\nwindows = [1, 2]", "no more than the greatest height"),
         ("size = 32", "size = 32\nwindows = []", "must be given"),
@@ -108,6 +109,8 @@ def test_figures_stay_comparable_when_elements_are_seen_taller(table: Path) -> N
     assert read_table(table)[0].measured == 32
     table.write_text(ENTRY.replace("heights = [32]", "heights = [64, 128, 256]"))
     assert read_table(table)[0].measured == 128
+    table.write_text(ENTRY.replace("heights = [32]", "heights = [64, 128, 256]\ncompared = 256"))
+    assert read_table(table)[0].measured == 256
 
 
 def test_an_element_that_is_not_known_is_said(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
