@@ -217,7 +217,7 @@ def _distances(cards: Sequence[Card]) -> list[str]:
 
 def _sliders(cards: Sequence[Card]) -> list[str]:
     lines = [
-        "Each slider was moved from 0 to 1 for each of three seeds; the rank correlation is that of the seed that follows least. Slopes are changes of what is measured from 0 to 1, of the model and of the simulation, by least squares over as many clips of either as the card's `trials`; 12 where it names none.",
+        "Each slider was moved from 0 to 1 for each of three seeds; the rank correlation is that of the seed that follows least. Slopes are changes of what is measured from 0 to 1, of the model and of the simulation, by least squares over as many short clips of either as the cards' protocol says (`trials`).",
         "",
         "| element | slider | measured | rank correlation | slope | simulation's |",
         "| --- | --- | --- | --- | --- | --- |",

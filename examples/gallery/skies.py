@@ -128,7 +128,7 @@ def aurora(item: Any) -> None:
     sun((0.5, 0.8, -0.7), 0.12, (0.5, 0.65, 1.0), width=5)
 
 
-@subject(pixels=(256, 160), tile="x", element=128, seed=2, density=0.55, hue=0.45, detail=0.7)
+@subject(pixels=(512, 320), tile="x", element=256, seed=2, density=0.55, hue=0.45, detail=0.7)
 def nebula(item: Any) -> None:
     """A nebula behind a planet with rings and its moon."""
     camera((0, -11, 0), (0, 0, 0), lens=40)

@@ -65,7 +65,7 @@ def caustics(item: Any) -> None:
     sun((0.4, 0.65, -1), 6.5, (0.85, 1.0, 0.95), width=0.0)
 
 
-@subject(pixels=(768, 512), tile="xy", element=128, seed=6, roughness=0.45, scale=0.5, glitter=0.7)
+@subject(pixels=(1536, 1024), tile="xy", element=256, seed=6, roughness=0.45, scale=0.5, glitter=0.7)
 def ocean(item: Any) -> None:
     """The open sea at sundown, with a sailing boat."""
     camera((0, -14, 2.6), (0, 0, 2.9), lens=32)
