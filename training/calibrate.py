@@ -78,7 +78,7 @@ def calibrate(
     """Scale what sliders do in ``model``, in place, until slopes are those of the trials' real clips; the factors by style and control.
 
     A slider that goes the wrong way, shows too little or has no measure keeps its effect. Others come just so near that the
-    trials no longer tell them from the real ones: few clips say much of which is chance.
+    trials no longer tell them from the real ones: the rest may be chance.
     ``report`` is told each slider's slope as a share of the simulation's. Torch keeps to one thread from now on.
     """
     return {one.style.name: _calibrate_style(model, one, device, report) for one in trials}
@@ -98,8 +98,8 @@ def _calibrate_style(
         shares = {name: slope(trials, name, drawn[name]) / slope(trials, name, real[name]) for name in real}
         report(f"{trials.style.name}: {', '.join(f'{name} {share:.2f}' for name, share in shares.items())}.")
         if turn == 0:
-            learnt_ones = [name for name, share in shares.items() if share >= KNOWN]
-        bounds = {name: likely_share(trials, name, drawn[name], real[name]) for name in learnt_ones}
+            known = [name for name, share in shares.items() if share >= KNOWN]
+        bounds = {name: likely_share(trials, name, drawn[name], real[name]) for name in known}
         far = {name: max(low, min(high, 1.0)) for name, (low, high) in bounds.items() if not low <= 1 <= high}
         if not far:
             break
