@@ -19,7 +19,7 @@ from training.__main__ import main
 from training.calibrate import MOST, calibrate, save_calibrated
 from training.footage.procedural import ELEMENTS
 from training.run.exported import read_exported
-from training.trials import Trials, draw, measured, slope
+from training.trials import Trials, draw, likely_share, measured, slope
 from training.warm import warm_network
 
 CPU = torch.device("cpu")
@@ -84,6 +84,22 @@ def test_no_effect_grows_beyond_what_the_network_has_seen(tmp_path: Path) -> Non
     assert calibrate(model, [real], CPU, lambda _: None)[STYLE]["density"] == MOST
 
 
+def test_few_clips_prove_little(tmp_path: Path) -> None:
+    style = model_of(tmp_path, 1.0).card.styles[0]
+    rng = np.random.default_rng(0)
+
+    def likely(clips: int) -> tuple[float, float]:
+        controls = rng.random((clips, 1), np.float32)
+        trials = Trials(style, 64, 24.0, np.zeros((clips, 1, 2, 2, 4), np.uint8), controls)
+        real, drawn = (times * controls[:, 0] + 0.3 * rng.standard_normal(clips) for times in (1.0, 1.5))
+        return likely_share(trials, "density", drawn, real)
+
+    low, high = likely(600)
+    assert 1.2 < low < 1.5 < high < 1.9
+    few = likely(12)
+    assert few[1] - few[0] > 2 * (high - low)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model that was trained and its exported state."""
@@ -132,6 +148,13 @@ def test_a_model_of_nothing_simulated_and_its_own_folder_are_refused(
     assert "choose another folder" in capsys.readouterr().err
     assert main(["calibrate", str(here / "out.safetensors"), "--to", str(tmp_path / "there"), *cache]) == 2
     assert "cannot be evaluated against simulations" in capsys.readouterr().err
+    shutil.copytree(home / "out", tmp_path / "states" / "out")
+    state = ["--state", str(tmp_path / "states" / "out"), "--to", str(tmp_path / "states")]
+    assert main(["calibrate", str(here / "out.safetensors"), *state, *cache]) == 2
+    assert "would be overwritten" in capsys.readouterr().err
+    assert not (tmp_path / "states" / "out.safetensors").exists()
+    assert main(["calibrate", str(here / "out.safetensors"), "--to", str(tmp_path / "there"), "--clips", "1"]) == 2
+    assert "give 4 or more" in capsys.readouterr().err
     assert not (tmp_path / "there").exists()
 
 

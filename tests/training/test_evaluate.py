@@ -23,6 +23,7 @@ from training.footage.procedural import ELEMENTS
 from training.metrics.comparison import shuffle
 from training.metrics.report import EvaluationError, Report, as_table, write_json
 from training.reference import Protocol, simulations
+from training.trials import draw, measured, slope
 
 SMALL = Protocol(
     clips=4, frames=12, instants=2, stretch=24, loop=16, few=2, sweep=5, seeds=1, searched=12, trials=6, trial=4
@@ -98,6 +99,19 @@ def test_nothing_but_the_slider_moves_in_a_sweep(water: Path, cache: Path) -> No
     assert (still[:, :, 0] == np.linspace(0, 1, 9)).all()
     assert (np.ptp(still[:, :, 1], axis=1) == 0).all()
     assert still[0, 0, 1] != still[1, 0, 1]
+
+
+@pytest.mark.slow
+def test_slopes_are_taken_of_the_trials_and_not_of_the_few_compared_clips(water: Path, cache: Path) -> None:
+    model = load_model(water)
+    found = _found(model, cache, SMALL)
+    trials = found.reference.trials
+    assert trials is not None
+    assert trials.clips.shape[:2] == (SMALL.trials, SMALL.trial)
+    expected = [slope(trials, "scale", measured(trials, c)["scale"]) for c in (draw(model, trials, CPU), trials.clips)]
+    slider = found.report.sliders["scale"]
+    assert [slider.generated, slider.real] == expected
+    assert (found.sweeps["scale"].real[:, 0] == trials.controls[:, 0]).all()
 
 
 @pytest.mark.slow

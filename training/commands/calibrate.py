@@ -11,6 +11,8 @@ from typing import Any
 from ..bundled import MEASURED
 from ..errors import TrainingError
 
+LEAST_CLIPS = 4
+
 
 def add(commands: Any) -> None:
     """Add the command to a parser's commands."""
@@ -47,8 +49,16 @@ def _run(arguments: argparse.Namespace) -> int:
     target = arguments.to / source.name
     if target.resolve() == source.resolve():
         raise TrainingError(f"--to names the folder of {source}, which would be overwritten; choose another folder.")
-    device, model = resolve_device(arguments.device), load_model(source)
+    if arguments.clips < LEAST_CLIPS:
+        raise TrainingError(
+            f"--clips is {arguments.clips}, of which no slope can be taken; give {LEAST_CLIPS} or more."
+        )
     folder = arguments.state or (beside if beside.is_dir() else None)
+    if folder and folder.resolve() == target.with_suffix("").resolve():
+        raise TrainingError(
+            f"--to names the folder of the state {folder}, which would be overwritten; choose another folder."
+        )
+    device, model = resolve_device(arguments.device), load_model(source)
     state = read_exported(folder, [source]) if folder else None
     trials = calibration_trials(
         model.card, arguments.cache, arguments.size, clips=arguments.clips, device=device, report=_progress
