@@ -41,7 +41,8 @@ class Bundled:
     batch: int
     rate: float
     gamma: float
-    start: str = ""  # file of the bundled model whose weights it begins with
+    start: str = ""  # file of the bundled model whose weights it begins with ...
+    channels: tuple[int, ...] = ()  # ... and how many of its channels at each trunk level but the finest; (): all
     compared: int = 0  # one of the heights, at which they are evaluated (0: see ``measured``)
     windows: tuple[int, ...] = (1,)  # clips along each side of what is generated at once
     beta: float = 0.9  # Adam's second, at the start
@@ -118,6 +119,8 @@ def _model(file: str, entry: object) -> Bundled:
         raise ValueError("windows must be whole numbers, times the size no more than the greatest height")
     if not (0 < model.beta < 1 and model.least_lead < 1):
         raise ValueError("beta must lie in 0..1, least_lead below 1")
+    if model.channels and not model.start:
+        raise ValueError("channels are those of the model that it begins with, and there is no start")
     if model.drift:
         check_drift(model.drift, len(model.styles))
     numbers = (model.steps, model.pace, model.tempo, model.batch, model.rate, model.gamma, model.clips, model.frames)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from aigc_blender.card import read_model_file
 from aigc_blender.errors import ModelError
-from aigc_blender.generator.checkpoint import load_model
+from aigc_blender.generator.checkpoint import Model, load_model
 
 from .bundled import AUTHOR, GAMMA_FALL, LICENCE, MODELS, RIGHTS, STATES, Bundled
 from .errors import TrainingError
@@ -28,13 +28,14 @@ from .footage.procedural import ELEMENTS
 from .footage.render import render_footage
 from .metrics.features import SqueezeNet
 from .metrics.report import as_table, write_json
+from .narrow import narrowed
 from .reference import Protocol, simulations
 from .run.exported import read_exported
 from .run.run import states_folder
 from .run.state import state_files
 from .sheet import write_sheet
 from .trainer import Config
-from .warm import STEPS_ALONE
+from .warm import STEPS_ALONE, known_rows
 
 SHOWN_CLIPS = 2  # of each kind and style on a sheet
 SHOWN_FRAMES = 10
@@ -86,7 +87,7 @@ def make(model: Bundled, place: Place, deadline: float, report: Callable[[str], 
         raise TrainingError(f"{model.file}: element {unknown[0]!r} is not known; choose from {', '.join(ELEMENTS)}.")
     out, folder = place.out(model), place.exported(model)
     exported = read_exported(folder, [out, *sorted(MODELS.glob("*.safetensors"))]) if folder else None
-    start = load_model(MODELS / f"{model.start}.safetensors") if model.start and not exported else None
+    start = _start(model) if model.start and not exported else None
     footage = render_footage(
         place.cache,
         model.styles,
@@ -122,20 +123,34 @@ def make(model: Bundled, place: Place, deadline: float, report: Callable[[str], 
         Label(model.name, AUTHOR, LICENCE, RIGHTS),
         device=place.device,
         start=start,
-        taught=_taught(model) if start else None,
+        taught=_taught(model, start) if start else None,
         resume=exported,
         report=report,
     )
 
 
-def _taught(model: Bundled) -> Mapping[str, torch.Tensor] | None:
-    """The discriminator of the run that made the model which it begins with, where the project has that run's state."""
+def _start(model: Bundled) -> Model:
+    """The bundled model that a run begins with, as wide as the table says.
+
+    Raises:
+        TrainingError: it has fewer channels.
+    """
+    start = load_model(MODELS / f"{model.start}.safetensors")
+    if not model.channels:
+        return start
+    try:
+        return replace(start, network=narrowed(start.network, model.channels))
+    except ValueError as error:
+        raise TrainingError(f"{model.file}: {error}; mend the table.") from None
+
+
+def _taught(model: Bundled, start: Model) -> Mapping[str, torch.Tensor] | None:
+    """The discriminator of the run that made ``start``, with rows for the model's styles, where the project has that run's state."""
     folder = STATES / model.start
     if not folder.is_dir():
         return None
-    state = read_exported(folder, sorted(MODELS.glob("*.safetensors"))).state()
-    taught: Mapping[str, torch.Tensor] = state["discriminator"]
-    return taught
+    discriminator = read_exported(folder, sorted(MODELS.glob("*.safetensors"))).state()["discriminator"]
+    return known_rows(discriminator, [style.name for style in start.card.styles], model.styles)
 
 
 def take(path: Path, folder: Path) -> None:

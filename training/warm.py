@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from aigc_blender.card import Style
 from aigc_blender.generator.architecture import Architecture, Drift
@@ -88,3 +89,23 @@ def warm_network(
         {n: tensors[n] if n in tensors and tensors[n].shape == t.shape else t for n, t in fresh.items()}
     )
     return network
+
+
+def known_rows(discriminator: Mapping[str, Tensor], known: Sequence[str], wanted: Sequence[str]) -> dict[str, Tensor]:
+    """A discriminator's tensors with the rows of the styles ``wanted`` in place of those of the styles that are ``known``.
+
+    Unless all are known it is returned as it is: what a run has no rows of begins anew.
+    """
+    if not set(wanted) <= set(known):
+        return dict(discriminator)
+    rows = [known.index(name) for name in wanted]
+    styles, controls = discriminator["style.weight"], discriminator["control"]
+    told, width, slots = discriminator["claim.0.weight"], styles.shape[1], len(known) * controls.shape[2]
+    style, set_at, shape = told.split((width, slots, told.shape[1] - width - slots), dim=1)
+    set_at = set_at.unflatten(1, (len(known), -1))[:, rows].flatten(1)
+    return {
+        **discriminator,
+        "style.weight": styles[rows],
+        "control": controls[rows],
+        "claim.0.weight": torch.cat([style, set_at, shape], dim=1),
+    }

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from aigc_blender.generator.network import Placement
 from training.discriminator import Claim, Discriminator, DiscriminatorShape
+from training.warm import known_rows
 
 SIZE, FRAMES = 32, 4
 
@@ -94,3 +97,17 @@ def test_each_score_is_of_its_own_clip(network: Discriminator) -> None:
 def test_a_size_that_does_not_halve_to_four_is_refused() -> None:
     with pytest.raises(ValueError, match="64"):
         Discriminator(DiscriminatorShape(48, FRAMES, 1, 1, channels=(8, 8, 8, 8, 8)))
+
+
+def test_a_style_is_judged_in_its_new_row_as_it_was_in_its_old_one(network: Discriminator) -> None:
+    wanted = ["smoke", "fire"]
+    other = Discriminator(network.shape)
+    other.load_state_dict(known_rows(network.state_dict(), ["fire", "smoke"], wanted))
+    with torch.no_grad():
+        for row, name in enumerate(wanted):
+            before = network(clips(), claim(style=["fire", "smoke"].index(name), control=0.8))
+            assert torch.allclose(other(clips(), claim(style=row, control=0.8)), before, atol=1e-5)
+    fewer = known_rows(network.state_dict(), ["fire", "smoke"], ["smoke"])
+    Discriminator(replace(network.shape, styles=1)).load_state_dict(fewer)
+    strange = known_rows(network.state_dict(), ["fire", "smoke"], ["smoke", "rain"])
+    assert torch.equal(strange["style.weight"], network.style.weight)
