@@ -158,7 +158,8 @@ def _take_out(names: set[str], path: Path) -> None:
     if not kept:
         path.unlink()
         return
-    network = Generator(replace(model.architecture, styles=len(kept)))
+    drift = tuple(model.architecture.drift[row] for row in kept) if model.architecture.drift else ()
+    network = Generator(replace(model.architecture, styles=len(kept), drift=drift))
     tensors = dict(model.network.state_dict())
     network.load_state_dict({**tensors, **{rows: tensors[rows][kept] for rows in ("style", "control")}})
     styles = tuple(model.card.styles[row] for row in kept)

@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from aigc_blender.card import read_model_file
+from aigc_blender.generator.architecture import Architecture, Drift
 from aigc_blender.generator.checkpoint import load_model, save_model
 from aigc_blender.generator.sampler import Sampler
 from aigc_blender.recipe import Recipe
-from tests.models import tiny_model
+from tests.models import TINY, tiny_model
 from training.__main__ import main
 from training.errors import TrainingError
 from training.footage.procedural import ELEMENTS
@@ -25,10 +26,10 @@ from training.release import release, standing
 from training.warm import warm_network
 
 
-def home(folder: Path, seed: int, distance: float) -> Path:
+def home(folder: Path, seed: int, distance: float, architecture: Architecture = TINY) -> Path:
     """A folder as training leaves it: a model, figures of it and a state."""
     folder.mkdir()
-    model = tiny_model(folder, seed=seed)
+    model = tiny_model(folder, seed=seed, architecture=architecture)
     scores = {name: Score(distance, 0.5) for name in ("patches, frames", "patches, lag 1", "kernel, frames")}
     scores |= {
         "spectrum, dB": Score(3, 1),
@@ -94,10 +95,11 @@ def test_a_better_model_takes_the_place_and_a_worse_one_only_when_told(
     assert read_model_file(shipped / "tiny.safetensors").digest != best
 
 
-def test_a_style_moves_to_the_model_that_draws_it_better(tmp_path: Path) -> None:
+@pytest.mark.parametrize("drift", [(), ((0.0, 0.125), (0.0625, 0.0))])
+def test_a_style_moves_to_the_model_that_draws_it_better(tmp_path: Path, drift: Drift) -> None:
     shipped, folder = tmp_path / "shipped", home(tmp_path / "alone", 1, 0.9)
     shipped.mkdir()
-    assert run(home(tmp_path / "both", 0, 1.0), shipped) == 0
+    assert run(home(tmp_path / "both", 0, 1.0, replace(TINY, drift=drift)), shipped) == 0
     both = load_model(shipped / "tiny.safetensors")
     keep_fire_alone(folder)
     assert run(folder, shipped) == 0
