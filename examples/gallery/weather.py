@@ -13,7 +13,7 @@ from .stage import camera, flicker, lamp, sky, stars, sun
 from .subject import subject
 
 
-@subject(pixels=(288, 160), tile="xy", element=96, seed=3, density=0.7, wind=0.3, length=0.6)
+@subject(pixels=(576, 320), tile="xy", element=192, seed=3, density=0.7, wind=0.3, length=0.6)
 def rain(item: Any) -> None:
     """Rain in a street at night, brightest around the lamp."""
     camera((0, -9, 1.5), (0, 0, 2.2), lens=30)
