@@ -7,6 +7,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from . import lexicon
 from .card import Control, Style
@@ -241,6 +242,7 @@ def _words_from(tokens: Sequence[re.Match[str]], place: int) -> Words:
     return tuple(words)
 
 
+@lru_cache(4096)  # cards and the lexicon say the same words for every text that is read
 def _split(text: str) -> Words:
     return tuple(re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*", text.lower()))
 
