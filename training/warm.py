@@ -94,7 +94,7 @@ def warm_network(
 def known_rows(discriminator: Mapping[str, Tensor], known: Sequence[str], wanted: Sequence[str]) -> dict[str, Tensor]:
     """A discriminator's tensors with the rows of the styles ``wanted`` in place of those of the styles that are ``known``.
 
-    Unless all are known it is returned as it is: what a run has no rows of begins anew.
+    Unless all are known it is returned as it is: its rows then fit only a run of as many styles, in their order.
     """
     if not set(wanted) <= set(known):
         return dict(discriminator)
