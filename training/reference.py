@@ -29,6 +29,7 @@ Clips = NDArray[np.uint8]  # (n, F, H, W, 4), premultiplied RGBA
 HELD_OUT_SEED = 1000  # training footage has seed 0 unless its maker chose another
 SHORTEST = 8  # frames of a compared clip
 MOST_SEARCHED = 256  # clips of training footage
+FEWEST_TRIALS = 6
 ENOUGH = 8  # compared clips, for which longer ones are cut into several
 
 TRAINED, HELD_OUT, UNKNOWN = "in the training set", "held out", "not known: the model does not name its footage"
@@ -53,7 +54,7 @@ class Protocol:
     searched: int = 72  # of a rendered clip of training footage
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be halved into sets of two clips.
+        """Refuse what cannot be halved into sets of two clips, or fitted by a slope for each of a style's controls.
 
         Raises:
             EvaluationError: names the number.
@@ -62,6 +63,8 @@ class Protocol:
             raise EvaluationError(
                 f"{self.clips} clips cannot be compared in two halves; give an even number, 4 or more."
             )
+        if self.trials < FEWEST_TRIALS:
+            raise EvaluationError(f"{self.trials} trials do not give slopes; give {FEWEST_TRIALS} or more.")
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ ROOT = Path(__file__).parents[2]
 ABSENT = ("bpy", "av", "cv2", "scenedetect", "OpenImageIO", "tensorboard", "torch.utils.tensorboard")
 ENTRY = """
 [tiny]
-name = "Tiny Caustics"
-styles = ["caustics"]
+name = "Tiny Aurora"
+styles = ["aurora"]
 steps = 1
 size = 32
 heights = [32]
@@ -92,7 +92,7 @@ def test_every_model_of_the_table_can_be_trained() -> None:
         ("heights = [32]", "heights = [64, 96]", "divide the greatest"),
         ("heights = [32]", "heights = [16]", "the size or more"),
         ("heights = [32]", "heights = [32]\ncompared = 64", "one of the heights"),
-        ('["caustics"]', "[]", "must be given"),
+        ('["aurora"]', "[]", "must be given"),
         ("size = 32", "size = 32\nwindows = [1, 2]", "no more than the greatest height"),
         ("size = 32", "size = 32\nwindows = []", "must be given"),
         ("steps = 1", "steps = 1\nchannels = [8, 8, 8]", "there is no start"),
@@ -115,7 +115,7 @@ def test_figures_stay_comparable_when_elements_are_seen_taller(table: Path) -> N
 
 
 def test_an_element_that_is_not_known_is_said(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    table.write_text(ENTRY.replace("caustics", "soup"))
+    table.write_text(ENTRY.replace("aurora", "soup"))
     assert main(["make", "--table", str(table), "--runs", str(tmp_path / "runs"), "--device", "cpu"]) == 2
     assert "'soup'" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
@@ -126,7 +126,7 @@ def test_an_element_that_is_not_known_is_said(table: Path, tmp_path: Path, capsy
 def test_fit_on_elements_needs_little_more_than_torch(tmp_path: Path, bare: dict[str, str]) -> None:
     out = tmp_path / "out.safetensors"
     few = ["--size", "32", "--batch", "2", "--clips", "2", "--steps", "1", "--device", "cpu"]
-    command = [sys.executable, "-m", "training", "fit", "--procedural", "--style", "caustics", *few]
+    command = [sys.executable, "-m", "training", "fit", "--procedural", "--style", "aurora", *few]
     where = ["--cache", str(tmp_path / "cache"), "--out", str(out)]
     done = subprocess.run([*command, *where], cwd=ROOT, env=bare, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -156,7 +156,7 @@ def test_a_slice_whose_time_is_up_saves_what_it_has(table: Path, tmp_path: Path)
     assert make(model, place, time.monotonic(), lambda _: None)
     assert place.begun(model)
     assert steps_done(model, place) == 0
-    assert read_model_file(place.out(model)).card.name == "Tiny Caustics"
+    assert read_model_file(place.out(model)).card.name == "Tiny Aurora"
 
 
 def test_a_model_that_begins_with_another_has_its_judge_too(table: Path, tmp_path: Path) -> None:
@@ -183,9 +183,11 @@ def test_a_bundle_trains_in_slices_and_what_it_gives_goes_on_elsewhere(
     call(first, env, "9", "--no-evaluate")
     assert steps_at(home) == (1, 1)
     (first / "training" / "bundled.toml").write_text(ENTRY.replace("steps = 1", "steps = 2"))
-    assert "2 of 2 steps, finished" in call(first, env, "9", "--clips", "4")
+    assert "2 of 2 steps, finished" in call(first, env, "9", "--clips", "4", "--trials", "6")
     assert steps_at(home) == (2, 2)
-    assert set(json.loads((home / "tiny.json").read_text())["styles"]) == {"caustics"}
+    figures = json.loads((home / "tiny.json").read_text())
+    assert set(figures["styles"]) == {"aurora"}
+    assert (figures["protocol"]["clips"], figures["protocol"]["trials"]) == (4, 6)
     assert iio.imread(home / "tiny.png").std() > 0
 
     table.write_text(ENTRY.replace("steps = 1", "steps = 3"))

@@ -164,6 +164,7 @@ def test_what_cannot_be_compared_is_refused_with_a_remedy(tmp_path: Path, capsys
         (["--procedural", "--style", "lava"], "give styles that the model and the project have: fire, caustics"),
         (["--procedural", "--size", "96"], "give a --size that divides 128"),
         (["--procedural", "--clips", "5"], "give an even number"),
+        (["--procedural", "--trials", "5"], "give 6 or more"),
         (["--procedural", "--features", str(tmp_path / "none")], "give the weights of SqueezeNet"),
         ([], "Give either footage"),
         (["film.avi", "--procedural"], "Give either footage"),

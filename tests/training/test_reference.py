@@ -117,7 +117,7 @@ def test_a_model_is_compared_in_the_controls_that_it_knows(tmp_path: Path) -> No
     old = Style(
         name="snow", native_height=32, max_height=32, alpha=True, controls=(Control("size"), Control("density"))
     )
-    protocol = Protocol(clips=4, frames=8, stretch=8, loop=7, searched=8, trials=4, trial=8)
+    protocol = Protocol(clips=4, frames=8, stretch=8, loop=7, searched=8, trials=6, trial=8)
     told: list[str] = []
     (found,) = simulations(Card("Old", (old,), {}), [], protocol, tmp_path, torch.device("cpu"), told.append)
     assert found.controls.shape == (4, 2)

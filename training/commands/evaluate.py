@@ -35,6 +35,7 @@ def add(commands: Any) -> None:
         "--i3d", type=Path, help="I3D as TorchScript, for the Frechet video distance; it is run as code"
     )
     evaluate.add_argument("--clips", type=int, default=24, help="clips compared at most, an even number (default: 24)")
+    evaluate.add_argument("--trials", type=int, default=32, help="short clips that slopes are taken of (default: 32)")
     evaluate.add_argument("--size", type=int, help="element height in pixels (default: the style's native one)")
     evaluate.add_argument("--fps", type=float, default=24.0, help="frames a second of numbered pictures (default: 24)")
     evaluate.add_argument(
@@ -68,7 +69,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise EvaluationError("Give either footage (videos, numbered pictures, folders of them) or --procedural.")
     if arguments.page and arguments.page.suffix != ".html":
         raise EvaluationError(f"{arguments.page}: a page must end in .html; rename it.")
-    protocol = Protocol(clips=arguments.clips, size=arguments.size)
+    protocol = Protocol(clips=arguments.clips, size=arguments.size, trials=arguments.trials)
     device = resolve_device(arguments.device)
     model = load_model(arguments.model)
     network = load_network(arguments.features).to(device) if arguments.features else None

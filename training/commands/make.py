@@ -35,6 +35,9 @@ def add(commands: Any) -> None:
     make.add_argument("--features", type=Path, help="weights of SqueezeNet 1.0 (.safetensors), for --evaluate")
     make.add_argument("--clips", type=int, default=12, help="clips that --evaluate compares a style (default: 12)")
     make.add_argument(
+        "--trials", type=int, default=32, help="short clips that --evaluate takes slopes of (default: 32)"
+    )
+    make.add_argument(
         "--to", type=Path, metavar="FOLDER", help="put there what is to be taken home: models, exported states, figures"
     )
     make.add_argument("--table", type=Path, default=TABLE, help="another table (.toml)")
@@ -81,7 +84,7 @@ def _run(arguments: argparse.Namespace) -> int:
         if ended:
             return 130
         if arguments.evaluate and place.begun(model):
-            protocol = Protocol(clips=arguments.clips, size=model.measured)
+            protocol = Protocol(clips=arguments.clips, size=model.measured, trials=arguments.trials)
             judge(out, arguments.to or arguments.runs, protocol, network, place, _progress)
     return 0
 
