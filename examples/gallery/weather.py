@@ -50,7 +50,7 @@ def rain(item: Any) -> None:
     rounded(show(item, halo, 0.9), 0.02, 0.36)
 
 
-@subject(pixels=(288, 160), tile="xy", element=96, seed=4, density=0.4, size=0.3, wind=0.25)
+@subject(pixels=(576, 320), tile="xy", element=192, seed=4, density=0.25, size=0.25, wind=0.25)
 def snow(item: Any) -> None:
     """Snow that falls on a cottage in the blue hour."""
     camera((0.4, -11, 1.7), (0.2, 0, 2.2), lens=34)
@@ -96,7 +96,7 @@ def snow(item: Any) -> None:
         box("Cap", (0.18, 0.18, 0.08), (post[0], post[1], post[2] + 0.8), white)
     box("Rail", (5.2, 0.06, 0.12), (-3.9, -2.62, 0.45), dark)
     sun((0.7, 0.8, -0.7), 0.8, (0.5, 0.62, 1.0), width=8)
-    for distance, size, repeat, strength in ((2.6, 2.6, 1, 0.5), (5.5, 5.4, 2, 0.75), (8.6, 8.2, 3, 0.75)):
+    for distance, size, repeat, strength in ((2.6, 2.6, 2, 0.5), (5.5, 5.4, 3, 0.75), (8.6, 8.2, 4, 0.75)):
         veil = card("Snowfall", size * 16 / 9, size, (0.4, -11 + distance, 1.7 + 0.05 * distance - size / 2))
         stretch(veil, repeat, repeat, start=0.37 * repeat)
         show(item, veil, strength)
