@@ -77,6 +77,13 @@ def model_folder() -> Path:
     return folder
 
 
+def key(style: str) -> str:
+    """What ``aigc.style`` is set to for a style of the tests' model: a bundled model has the plain name of some."""
+    from aigc_blender.ui import catalog
+
+    return next(e.key for e in catalog.entries if e.style.name == style and e.model.card.name == "Tiny")
+
+
 def write_sequence(folder: Path, pictures: dict[int, np.ndarray], stem: str = "fire") -> Path:
     """PNG files of pictures (float32, premultiplied, row 0 at the top) by number; gives the first file's path."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ def add_fire(frames: int = 4, size: int = 64, **settings: Any) -> Any:
     """A fire of the tests' model, to be placed on the active object."""
     import bpy
 
-    bpy.ops.aigc.add(style="fire")
+    bpy.ops.aigc.add(style=kit.key("fire"))
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = 1, frames
     group = scene.aigc_item
@@ -39,9 +39,9 @@ def begin(group: Any, folder: Path | None) -> Any:
     import bpy
 
     from aigc_blender.scene import jobs
-    from aigc_blender.scene.warm import Machine
+    from aigc_blender.ui import preferences
 
-    scene, target, machine = bpy.context.scene, bpy.context.view_layer.objects.active, Machine(device="cpu")
+    scene, target, machine = bpy.context.scene, bpy.context.view_layer.objects.active, preferences.machine(bpy.context)
     job = jobs.prepare(group, scene, target, machine, folder)
     jobs.start(group, job, machine)
     carry_on(lambda: job.newest is not None)
@@ -128,7 +128,7 @@ def test_what_cannot_be_generated_is_refused_in_one_sentence(tmp_path: Path) -> 
     assert "cannot tile" in kit.refusal(bpy.ops.aigc.generate)
     group.aigc.tile_y = False
     group.aigc.tile_x, group.aigc.width = True, 70
-    assert "64 or 96" in kit.refusal(bpy.ops.aigc.generate)
+    assert "64 or 80" in kit.refusal(bpy.ops.aigc.generate)
     group.aigc.tile_x, group.aigc.width = False, 64
     group.aigc.use_scene_range, group.aigc.frame_start, group.aigc.frame_end = False, 5, 2
     assert "5 to 2" in kit.refusal(bpy.ops.aigc.generate)

@@ -22,7 +22,7 @@ def fire(frames: int = 6, size: int = 64, **settings: Any) -> Any:
     """A fire of the tests' model without frames."""
     import bpy
 
-    bpy.ops.aigc.add(style="fire")
+    bpy.ops.aigc.add(style=kit.key("fire"))
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = 1, frames
     group = scene.aigc_item
@@ -45,11 +45,13 @@ def burning(folder: Path, **settings: Any) -> Any:
 
 def begin() -> None:
     """Switch the preview on as a click does in a window."""
+    import bpy
+
     from aigc_blender.scene import preview
-    from aigc_blender.scene.warm import Machine
+    from aigc_blender.ui import preferences
     from aigc_blender.ui.preview import style_of
 
-    preview.start(Machine(device="cpu"), style_of)
+    preview.start(preferences.machine(bpy.context), style_of)
 
 
 def carry_on(until: Callable[[], bool]) -> None:

@@ -29,7 +29,7 @@ def test_an_image_gives_back_its_element_and_its_frames(tmp_path: Path) -> None:
     key(group, "aigc.speed", {1: 1.0, 3: 2.0, 5: 1.0})
     key(group, "aigc.seed_blend", {1: 0.0, 3: 1.0, 5: 0.0})
     key(group, "aigc.pan_x", {1: 0.0, 5: 64.0})
-    group.aigc.style_b = "smoke"
+    group.aigc.style_b = "caustics"
     key(group, "aigc.style_blend", {1: 0.0, 3: 1.0, 5: 0.0})
     assert bpy.ops.aigc.generate(folder=str(tmp_path / "fire")) == {"FINISHED"}
     image = shader.require_image(group)
@@ -49,7 +49,7 @@ def test_an_image_gives_back_its_element_and_its_frames(tmp_path: Path) -> None:
     restored = scene.aigc_item
     entry = catalog.entry("fire", recipe.model)
     assert entry is not None
-    style = item.drawn_style(entry.model.card, "fire", "smoke")
+    style = item.drawn_style(entry.model.card, "fire", "caustics")
     assert item.recipe(restored, scene, style) == recipe
     assert item.frame_numbers(restored, scene) == images.frames_of(image)
     assert state.is_stale(restored) is False
@@ -121,10 +121,9 @@ def test_the_list_tells_how_every_element_stands(tmp_path: Path) -> None:
     import bpy
 
     from aigc_blender.scene import compat, jobs, shader
-    from aigc_blender.scene.warm import Machine
-    from aigc_blender.ui import state
+    from aigc_blender.ui import preferences, state
 
-    scene = kit.empty_scene()
+    scene, machine = kit.empty_scene(), preferences.machine(bpy.context)
     kit.add_plane()
     first = add_fire(frames=2, format="png")
     assert bpy.ops.aigc.generate(folder=str(tmp_path / "fire")) == {"FINISHED"}
@@ -156,8 +155,8 @@ def test_the_list_tells_how_every_element_stands(tmp_path: Path) -> None:
 
     scene.frame_end, queue = 400, []
     for group in (first, second):
-        job = jobs.prepare(group, scene, bpy.context.active_object, Machine(device="cpu"), tmp_path / group.name)
-        jobs.start(group, job, Machine(device="cpu"))
+        job = jobs.prepare(group, scene, bpy.context.active_object, machine, tmp_path / group.name)
+        jobs.start(group, job, machine)
         queue.append(job)
     assert [jobs.place_in_queue(job) for job in queue] == [0, 1]
     assert stands(first) == stands(second) == "RUNNING"
