@@ -21,7 +21,6 @@ import numpy as np
 import torch
 
 from .errors import ModelError, RecipeError
-from .generator.architecture import HEAD_STRIDE
 from .generator.checkpoint import Model, load_model
 from .generator.instants import Instant
 from .generator.job import Fields, Frame, Job
@@ -36,7 +35,6 @@ from .sequence.formats import linear, scene_linear
 from .sequence.formats import straight as divided
 
 STREAMS, WINDOWS = 6, 3  # how many settings' features are kept, and spans of knots of each: 150 MB at the most
-CELL = 2 * HEAD_STRIDE  # pixels of the network that a cell of the finest trunk level is wide
 LEVELS = 65535  # of the alpha that colour is divided by, as in a PNG of 16 bits
 
 
@@ -103,11 +101,10 @@ class _View:
     down: float
     right: float
 
-    @property
-    def cells(self) -> tuple[Span, Span]:
-        """Rows and columns of finest trunk cells in which what is read lies."""
+    def cells(self, side: int) -> tuple[Span, Span]:
+        """Rows and columns of cells of ``side`` pixels in which what is read lies."""
         top, left, height, width = self.outer
-        rows, columns = ((at // CELL, -(-(at + size) // CELL)) for at, size in ((top, height), (left, width)))
+        rows, columns = ((at // side, -(-(at + size) // side)) for at, size in ((top, height), (left, width)))
         return rows, columns
 
     @property
@@ -127,7 +124,8 @@ class Painter(Sampler):
 
     def __init__(self, model: Model, device: torch.device | str = "cpu") -> None:
         super().__init__(model, device, threads=1)
-        self._stride = self.model.architecture.trunk[-1].knot_stride  # model frames
+        finest = self.model.architecture.trunk[-1]
+        self._cell, self._stride = finest.stride, finest.knot_stride  # pixels of the network, model frames
         self._knots = self.model.architecture.knot // self._stride  # of the finest level in a block
         self._streams: list[_Stream] = []  # the newest last
         self._now: Fraction | None = None  # model time of the newest frame
@@ -158,7 +156,7 @@ class Painter(Sampler):
         first = self._first_knot(instant.time)
         within = float(instant.time - first * self._stride)
         knots = knot_span([within], self._stride)
-        wanted = Window((knots[0] + first, knots[1] + first), *view.cells)
+        wanted = Window((knots[0] + first, knots[1] + first), *view.cells(self._cell))
         self._collect(wait_for=wanted if stream.find(wanted) is None else None)
         found = stream.find(wanted)
         if found is None:
@@ -234,7 +232,7 @@ class Painter(Sampler):
     def _stream(self, job: Job, instant: Instant) -> tuple[_Stream, bool]:
         """The frame's stream, from now on the newest, and whether it was not the newest before."""
         recipe = job.recipe
-        rows, columns = _view(job, instant, drifted=False).cells
+        rows, columns = _view(job, instant, drifted=False).cells(self._cell)
         wraps = (
             self._period(job),
             *(getattr(recipe, n) * (a in recipe.tile) for a, n in (("x", "width"), ("y", "height"))),
@@ -276,7 +274,7 @@ class Painter(Sampler):
         part = features[:, :, down : down + tall, across : across + wide]
         drawn = self.network.head(spline(part, knots, [instant], self._stride), fields.w, stream.scene)
         top, left, height, width = view.outer
-        y, x = top - CELL * wanted.rows[0], left - CELL * wanted.columns[0]
+        y, x = top - self._cell * wanted.rows[0], left - self._cell * wanted.columns[0]
         pixels = drawn[0, 0, y : y + height, x : x + width].mul(0.5).add(0.5).clamp_(0, 1)
         pixels[..., 3] += (1 - pixels[..., 3]) * fields.opacity
         return shifted(pixels.cpu().numpy(), view.down, view.right, view.height, view.width)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,6 +21,9 @@ TINY = Architecture(
     latent=4,
     width=8,
 )
+
+# A step more in the head: cells are as wide, the trunk is a level shorter.
+FINE = replace(TINY, trunk=(TrunkLevel(16, 8, 8, 4), TrunkLevel(8, 4, 8, 2)), head=(8, 8, 8))
 
 STYLES = (
     Style(

@@ -16,16 +16,21 @@ from aigc_blender.generator.checkpoint import load_model
 from aigc_blender.generator.sampler import Sampler
 from aigc_blender.preview import Painter, Picture
 from aigc_blender.recipe import Recipe, Track
-from tests.models import TINY, tiny_model
+from tests.models import FINE, TINY, tiny_model
 
 LIMIT = 128 * 320
+DRIFT = ((-0.03, 0.06), (0.02, -0.05))
 ALIKE = 2e-4  # other blocks, other rounding
 
 
-@pytest.fixture(scope="module", params=[(), ((-0.03, 0.06), (0.02, -0.05))], ids=["still", "drifting"])
+@pytest.fixture(
+    scope="module",
+    params=[TINY, replace(TINY, drift=DRIFT), replace(FINE, drift=DRIFT)],
+    ids=["still", "drifting", "fine and drifting"],
+)
 def sampler(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sampler:
-    """Of a model whose lattice stands still, and of one whose lattice follows what moves, each style another way."""
-    path = tiny_model(tmp_path_factory.mktemp("model"), architecture=replace(TINY, drift=request.param))
+    """Of a model whose lattice stands still, and of such whose lattice follows what moves, each style another way."""
+    path = tiny_model(tmp_path_factory.mktemp("model"), architecture=request.param)
     return Sampler(load_model(path), "cpu", 2)
 
 

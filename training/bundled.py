@@ -43,6 +43,7 @@ class Bundled:
     gamma: float
     start: str = ""  # file of the bundled model whose weights it begins with ...
     channels: tuple[int, ...] = ()  # ... and how many of its channels at each trunk level but the finest; (): all
+    head: int = 0  # steps of its head, each beyond that model's for elements twice as large (0: as many as that has)
     compared: int = 0  # one of the heights, at which they are evaluated (0: see ``measured``)
     windows: tuple[int, ...] = (1,)  # clips along each side of what is generated at once
     beta: float = 0.9  # Adam's second, at the start
@@ -121,6 +122,8 @@ def _model(file: str, entry: object) -> Bundled:
         raise ValueError("beta must lie in 0..1, least_lead below 1")
     if model.channels and not model.start:
         raise ValueError("channels are those of the model that it begins with, and there is no start")
+    if model.head and not model.start:
+        raise ValueError("head is that of the model that it begins with, and there is no start")
     if model.drift:
         check_drift(model.drift, len(model.styles))
     numbers = (model.steps, model.pace, model.tempo, model.batch, model.rate, model.gamma, model.clips, model.frames)

@@ -30,6 +30,7 @@ from .metrics.features import SqueezeNet
 from .metrics.report import as_table, write_json
 from .narrow import narrowed
 from .reference import Protocol, simulations
+from .refine import refined
 from .run.exported import read_exported
 from .run.run import states_folder
 from .run.state import state_files
@@ -130,18 +131,21 @@ def make(model: Bundled, place: Place, deadline: float, report: Callable[[str], 
 
 
 def _start(model: Bundled) -> Model:
-    """The bundled model that a run begins with, as wide as the table says.
+    """The bundled model that a run begins with, as wide and as fine as the table says.
 
     Raises:
-        TrainingError: it has fewer channels.
+        TrainingError: it has fewer channels, or no head can have so many steps.
     """
     start = load_model(MODELS / f"{model.start}.safetensors")
-    if not model.channels:
-        return start
+    network = start.network
     try:
-        return replace(start, network=narrowed(start.network, model.channels))
+        if model.channels:
+            network = narrowed(network, model.channels)
+        while len(network.architecture.head) < model.head:
+            network = refined(network)
     except ValueError as error:
         raise TrainingError(f"{model.file}: {error}; mend the table.") from None
+    return replace(start, network=network)
 
 
 def _taught(model: Bundled, start: Model) -> Mapping[str, torch.Tensor] | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 CHANNELS = 4  # premultiplied RGBA
 HEAD_STRIDE = 2  # pixels a cell before the pixel shuffle
+MOST_STEPS = 4
 MOST_DRIFT = 0.5
 
 Drift = tuple[tuple[float, float], ...]
@@ -36,7 +37,10 @@ class Architecture:
         TrunkLevel(8, 4, 64, 8),
         TrunkLevel(4, 2, 48, 8),
     )
-    head: tuple[int, int] = (48, 32)  # channels at 4 and at 2 pixels a cell
+    head: tuple[int, ...] = (
+        48,
+        32,
+    )  # channels at each step from the finest trunk level down to HEAD_STRIDE pixels a cell
     latent: int = 16
     width: int = 128  # of w
     scenery: tuple[int, int] = (0, 0)  # pixels high and wide of what stands still where it was filmed; 0: none
@@ -51,8 +55,13 @@ class Architecture:
         for coarse, fine in zip(self.trunk, self.trunk[1:], strict=False):
             if coarse.stride != 2 * fine.stride or coarse.knot_stride != 2 * fine.knot_stride:
                 raise ValueError("strides must halve from level to level")
-        if not self.trunk or self.trunk[-1].stride != 2 * HEAD_STRIDE:
-            raise ValueError(f"the finest trunk level must have stride {2 * HEAD_STRIDE}")
+        if not 2 <= len(self.head) <= MOST_STEPS:
+            raise ValueError(f"the head must have 2 to {MOST_STEPS} steps")
+        stride = HEAD_STRIDE << len(self.head) - 1
+        if not self.trunk or self.trunk[-1].stride != stride:
+            raise ValueError(
+                f"the finest trunk level must have stride {stride} before a head of {len(self.head)} steps"
+            )
         sizes = [self.styles, self.latent, self.width, *self.head, *(lv.channels for lv in self.trunk)]
         if not (all(0 <= s <= 512 for s in self.scenery) and all(self.scenery) == any(self.scenery)):
             raise ValueError("scenery may be 1 to 512 pixels high and wide, or 0 both")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from .architecture import CHANNELS, HEAD_STRIDE, Architecture
 from .lattice import Window, before_convolution, before_upsampling, length
 from .network import head_span
@@ -21,20 +23,16 @@ def trunk_flop(architecture: Architecture, out: Window) -> int:
 
 def head_flop(architecture: Architecture, cells: int) -> int:
     """Floating-point operations of the head's 3x3 convolutions for one frame of ``cells`` x ``cells`` finest trunk cells."""
-    coarse, fine = architecture.head
-    last = (-1, 2 * cells + 1)
-    fine_out = before_convolution(last)
-    fine_between = before_convolution(fine_out)
-    coarse_out = before_upsampling(before_convolution(fine_between))
-    coarse_between = before_convolution(coarse_out)
-    layers = (
-        (last, fine, CHANNELS * HEAD_STRIDE**2),
-        (fine_out, fine, fine),
-        (fine_between, coarse, fine),
-        (coarse_out, coarse, coarse),
-        (coarse_between, architecture.trunk[-1].channels, coarse),
-    )
-    return sum(length(span) ** 2 * inputs * outputs * 18 for span, inputs, outputs in layers)
+    channels = (architecture.trunk[-1].channels, *architecture.head)
+    part = architecture.trunk[-1].stride // HEAD_STRIDE
+    out = (-1, part * cells + 1)
+    total = length(out) ** 2 * channels[-1] * CHANNELS * HEAD_STRIDE**2 * 18
+    out = before_convolution(out)
+    for inputs, outputs in reversed(list(itertools.pairwise(channels))):
+        between = before_convolution(out)
+        total += (length(out) ** 2 * outputs + length(between) ** 2 * inputs) * outputs * 18
+        out = before_upsampling(before_convolution(between))
+    return total
 
 
 def block_flop(architecture: Architecture, cells: int, frames: int) -> int:

@@ -142,12 +142,13 @@ class Generator(nn.Module):
         self.trunk_blocks = nn.ModuleList([Block(lv.channels, lv.channels, a.width, 3) for lv in a.trunk])
         self.head_coarse = Block(a.trunk[-1].channels, a.head[0], a.width, 1)
         self.head_fine = Block(a.head[0], a.head[1], a.width, 1)
-        self.to_pixels = Modulated(a.head[1], CHANNELS * HEAD_STRIDE**2, a.width, gain=0.3)
+        self.head_finer = nn.ModuleList([Block(c, f, a.width, 1) for c, f in itertools.pairwise(a.head[1:])])
+        self.to_pixels = Modulated(a.head[-1], CHANNELS * HEAD_STRIDE**2, a.width, gain=0.3)
         if all(a.scenery):
             self.scenery = nn.Parameter(torch.zeros(a.styles, *a.scenery, CHANNELS))
             # Of what moves before it, set once from the footage: layers then work at one scale whatever they draw.
             self.contrast = nn.Parameter(torch.ones(a.styles), requires_grad=False)
-            finest, head, pixels = a.trunk[-1], a.head[0], CHANNELS * HEAD_STRIDE**2
+            finest, head, pixels = a.trunk[-1], a.head[-2], CHANNELS * HEAD_STRIDE**2
             self.scenery_to_trunk = _linear(CHANNELS * finest.stride**2, finest.channels, bias=False)
             self.scenery_to_head = _linear(pixels, head, bias=False)
             # It is drawn as it is until training finds better.
@@ -228,24 +229,29 @@ class Generator(nn.Module):
         """What stands still where the head draws the finest trunk cells of the spans; None without scenery."""
         if not all(self.architecture.scenery):
             return None
-        still = self._scenery(_fine_span(rows), _fine_span(columns), HEAD_STRIDE, placement)[:, None]
+        part = self.architecture.trunk[-1].stride // HEAD_STRIDE
+        still = self._scenery(_fine_span(rows, part), _fine_span(columns, part), HEAD_STRIDE, placement)[:, None]
         return Scene(still, field.blended(self.contrast[placement.style], placement.shares))
 
     def head(self, x: Tensor, w: Tensor, scene: Scene | None = None) -> Tensor:
         """Frames from features at their instants, and from what ``scene`` gave for the same cells.
 
-        (N, F, h + 10, w + 10, C) on spans of ``head_span`` -> (N, F, 4 h, 4 w, 4), premultiplied RGBA in
-        -1..1, not clipped.
+        (N, F, h', w', C) on spans of ``head_span`` -> (N, F, stride h, stride w, 4), premultiplied RGBA in -1..1, not
+        clipped.
         """
         n = len(x)
         x = self.head_coarse(x, w)
-        rows, columns = x.shape[2:4]
-        x = as_cells(functional.interpolate(as_planes(x), scale_factor=2, mode="bilinear"), n)
-        # Interpolation's outermost cells come from half their taps; those next to them are not needed.
-        x = x[:, :, 2 : 2 * rows - 2, 2 : 2 * columns - 2]
-        if scene is not None:
-            x = x + self.scenery_to_head(scene.still)
-        x = self.to_pixels(functional.leaky_relu(self.head_fine(x, w), SLOPE), w)
+        finer = [self.head_fine, *self.head_finer]
+        for block in finer:
+            rows, columns = x.shape[2:4]
+            x = as_cells(functional.interpolate(as_planes(x), scale_factor=2, mode="bilinear"), n)
+            # Interpolation's outermost cells come from half their taps; at the last step those next to them are not needed.
+            edge = 2 if block is finer[-1] else 1
+            x = x[:, :, edge : 2 * rows - edge, edge : 2 * columns - edge]
+            if scene is not None and block is finer[-1]:
+                x = x + self.scenery_to_head(scene.still)
+            x = block(x, w)
+        x = self.to_pixels(functional.leaky_relu(x, SLOPE), w)
         if scene is not None:
             still = scene.still[:, :, 3:-3, 3:-3]  # the cells that three convolutions leave
             x = x * scene.contrast[:, None, None, None, None] + self.scenery_to_pixels(still)
@@ -338,14 +344,14 @@ def _distance(pixels: Tensor, axis: int, placement: Placement) -> Tensor:
 
 
 def head_span(span: Span) -> Span:
-    """The finest trunk cells that the head reads along an axis to draw the pixels of ``span``'s cells."""
-    coarse = before_upsampling(_fine_span(span))
+    """The finest trunk cells that a head of any number of steps reads along an axis to draw the pixels of ``span``'s cells."""
+    coarse = before_upsampling(_fine_span(span, 2))  # before a further step it is the same
     return before_convolution(before_convolution(coarse))
 
 
-def _fine_span(span: Span) -> Span:
-    """The cells of HEAD_STRIDE pixels from which the head's last layers draw the pixels of ``span``'s cells."""
-    fine = (2 * span[0] - 1, 2 * span[1] + 1)  # the low-pass reads a pixel beyond
+def _fine_span(span: Span, part: int) -> Span:
+    """The cells of HEAD_STRIDE pixels, of which ``part`` make one of ``span``'s, from which the head's last layers draw the pixels of those."""
+    fine = (part * span[0] - 1, part * span[1] + 1)  # the low-pass reads a pixel beyond
     for _ in range(3):
         fine = before_convolution(fine)
     return fine

@@ -17,16 +17,21 @@ from aigc_blender.generator.checkpoint import Model, load_model
 from aigc_blender.generator.job import Frame
 from aigc_blender.generator.sampler import Sampler
 from aigc_blender.recipe import Recipe, Track
-from tests.models import TINY, tiny_model
+from tests.models import FINE, TINY, tiny_model
 
 CELL, KNOT = TINY.cell, TINY.knot
+DRIFT = ((-0.03, 0.06), (0.02, -0.05))
 few = settings(max_examples=12)
 
 
-@pytest.fixture(scope="module", params=[(), ((-0.03, 0.06), (0.02, -0.05))], ids=["still", "drifting"])
+@pytest.fixture(
+    scope="module",
+    params=[TINY, replace(TINY, drift=DRIFT), replace(FINE, drift=DRIFT)],
+    ids=["still", "drifting", "fine and drifting"],
+)
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """One whose lattice stands still, and one whose lattice follows what moves, each style another way."""
-    return load_model(tiny_model(tmp_path_factory.mktemp("models"), architecture=replace(TINY, drift=request.param)))
+    """One whose lattice stands still, and such whose lattice follows what moves, each style another way."""
+    return load_model(tiny_model(tmp_path_factory.mktemp("models"), architecture=request.param))
 
 
 def draw(model: Model, recipe: Recipe, numbers: list[int], threads: int = 2) -> dict[int, Frame]:

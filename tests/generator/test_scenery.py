@@ -16,10 +16,9 @@ from aigc_blender.generator.checkpoint import Model, load_model, save_model
 from aigc_blender.generator.network import Generator, Placement
 from aigc_blender.generator.sampler import Sampler
 from aigc_blender.recipe import Recipe
-from tests.models import TINY
+from tests.models import FINE, TINY
 
 TALL, WIDE = 64, 80
-WITH_SCENERY = replace(TINY, styles=2, controls=0, scenery=(TALL, WIDE))
 STYLES = (Style("pot", anchored=("x", "y")), Style("flames", anchored=("y",)))
 
 
@@ -29,10 +28,10 @@ def placement(base: tuple[float, float], height: float, style: int = 0, anchored
     )
 
 
-@pytest.fixture(scope="module")
-def network() -> Generator:
+@pytest.fixture(scope="module", params=[TINY, FINE], ids=["usual", "fine"])
+def network(request: pytest.FixtureRequest) -> Generator:
     torch.manual_seed(0)
-    network = Generator(WITH_SCENERY)
+    network = Generator(replace(request.param, styles=2, controls=0, scenery=(TALL, WIDE)))
     with torch.no_grad():
         network.scenery.normal_(std=0.2)
         network.to_pixels.weight.mul_(0.3)  # so that little is clipped
@@ -42,14 +41,15 @@ def network() -> Generator:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory, network: Generator) -> Model:
     path = tmp_path_factory.mktemp("models") / "pot.safetensors"
-    save_model(path, Card("Pot", STYLES, WITH_SCENERY.to_dict()), network)
+    save_model(path, Card("Pot", STYLES, network.architecture.to_dict()), network)
     return load_model(path)
 
 
 def shown(network: Generator, rows: tuple[int, int], columns: tuple[int, int], where: Placement) -> torch.Tensor:
-    """The pixels (H, W, 4) of what stands in the finest trunk cells of the spans."""
+    """The pixels (H, W, 4) of what stands in the spans of pixels, which are multiples of 8."""
+    cell = network.architecture.trunk[-1].stride
     with torch.no_grad():
-        scene = network.scene(rows, columns, where)
+        scene = network.scene((rows[0] // cell, rows[1] // cell), (columns[0] // cell, columns[1] // cell), where)
     assert scene is not None
     picture = torch.nn.functional.pixel_shuffle(scene.still[0].permute(0, 3, 1, 2), 2)[0]
     return picture.permute(1, 2, 0)[8:-8, 8:-8]  # the head reads 4 of its cells more on every side
@@ -57,32 +57,32 @@ def shown(network: Generator, rows: tuple[int, int], columns: tuple[int, int], w
 
 def test_every_pixel_stands_where_it_was_put(network: Generator) -> None:
     """Top row first, the anchor below it and in its middle."""
-    assert torch.allclose(shown(network, (0, 16), (0, 20), placement((40, 64), 64)), network.scenery[0], atol=1e-5)
+    assert torch.allclose(shown(network, (0, 64), (0, 80), placement((40, 64), 64)), network.scenery[0], atol=1e-5)
 
 
 def test_it_grows_with_the_element_and_moves_with_its_base(network: Generator) -> None:
-    own = shown(network, (0, 16), (0, 20), placement((40, 64), 64))
-    assert torch.equal(shown(network, (3, 19), (-5, 15), placement((20, 76), 64)), own)
-    half = shown(network, (0, 8), (0, 10), placement((20, 32), 32))
+    own = shown(network, (0, 64), (0, 80), placement((40, 64), 64))
+    assert torch.equal(shown(network, (16, 80), (-24, 56), placement((16, 80), 64)), own)
+    half = shown(network, (0, 32), (0, 40), placement((20, 32), 32))
     smooth = torch.nn.functional.avg_pool2d(own.permute(2, 0, 1)[None], 2)[0].permute(1, 2, 0)
     # Of white noise, a tent of four pixels and a box of two correlate by 0.9.
     assert np.corrcoef(half.ravel(), smooth.ravel())[0, 1] > 0.85
-    double = shown(network, (0, 32), (0, 40), placement((80, 128), 128))
+    double = shown(network, (0, 128), (0, 160), placement((80, 128), 128))
     again = torch.nn.functional.avg_pool2d(double.permute(2, 0, 1)[None], 2)[0].permute(1, 2, 0)
     assert np.corrcoef(again.ravel(), own.ravel())[0, 1] > 0.9
 
 
 def test_beyond_its_edge_it_goes_on(network: Generator) -> None:
-    beyond = shown(network, (0, 16), (-20, 0), placement((40, 64), 64))
+    beyond = shown(network, (0, 64), (-80, 0), placement((40, 64), 64))
     assert torch.allclose(beyond, network.scenery[0, :, :1].expand_as(beyond), atol=1e-5)
 
 
 def test_along_a_free_axis_it_is_its_mean(network: Generator) -> None:
     """Otherwise what tiles would have places of its own."""
-    free_x = shown(network, (0, 16), (0, 20), placement((40, 64), 64, style=1, anchored=0))
+    free_x = shown(network, (0, 64), (0, 80), placement((40, 64), 64, style=1, anchored=0))
     mean = network.scenery[1].mean(1, keepdim=True)
     assert torch.allclose(free_x, mean.expand_as(free_x), atol=1e-5)
-    assert torch.equal(free_x, shown(network, (0, 16), (0, 20), placement((7, 64), 64, style=1, anchored=0)))
+    assert torch.equal(free_x, shown(network, (0, 64), (0, 80), placement((7, 64), 64, style=1, anchored=0)))
 
 
 def test_a_frame_with_scenery_is_the_same_alone_and_as_part_of_a_larger_one(model: Model) -> None:

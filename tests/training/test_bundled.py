@@ -96,6 +96,7 @@ def test_every_model_of_the_table_can_be_trained() -> None:
         ("size = 32", "size = 32\nwindows = [1, 2]", "no more than the greatest height"),
         ("size = 32", "size = 32\nwindows = []", "must be given"),
         ("steps = 1", "steps = 1\nchannels = [8, 8, 8]", "there is no start"),
+        ("steps = 1", "steps = 1\nhead = 3", "there is no start"),
     ],
 )
 def test_a_wrong_table_is_one_sentence(old: str, new: str, words: str, table: Path) -> None:
