@@ -13,7 +13,7 @@ from .stage import camera, flicker, lamp, sky, sun
 from .subject import subject
 
 
-@subject(pixels=(384, 128), tile="x", seed=7, height=0.85, density=0.6)
+@subject(pixels=(768, 256), tile="x", seed=7, height=0.85, density=0.6)
 def fire(item: Any) -> None:
     """A wall of fire behind the pillars of a ruin."""
     camera((0, -9, 1.2), (0, 0, 2.0), lens=34)

@@ -96,12 +96,12 @@ def test_what_will_fail_is_said_at_its_field_and_a_click_mends_it(tmp_path: Path
     import bpy
 
     scene = shot()
-    bpy.ops.aigc.add(style="fire")
+    bpy.ops.aigc.add(style=kit.key("fire"))
     settings = scene.aigc_item.aigc
     settings.tile_x, settings.width, settings.height = True, 70, 64
     assert "cannot tile" in texts()
-    assert [w for n, w in drawn() if w == "aigc.fix_size"] == ["aigc.fix_size"] * 2  # 64 and 96
-    bpy.ops.aigc.fix_size(width=96, height=64)
+    assert [w for n, w in drawn() if w == "aigc.fix_size"] == ["aigc.fix_size"] * 2  # 64 and 80
+    bpy.ops.aigc.fix_size(width=80, height=64)
     assert "cannot tile" not in texts()
     settings.tile_y = True
     assert "stands on its Y axis" in texts()
