@@ -159,7 +159,8 @@ assert Path(aigc_blender.__file__).is_relative_to(extension)
 aigc_blender.register()
 from aigc_blender.scene import jobs
 from aigc_blender.scene.warm import Machine
-bpy.ops.aigc.add(style="fire")
+from aigc_blender.ui import catalog
+bpy.ops.aigc.add(style=next(e.key for e in catalog.entries if e.style.name == "fire" and e.model.card.name == "Tiny"))
 scene, machine = bpy.context.scene, Machine(device="cpu")
 scene.frame_start, scene.frame_end = 1, 48
 group = scene.aigc_item

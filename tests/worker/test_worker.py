@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The worker as Blender has it: a real child process."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -8,11 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aigc_blender.card import read_model_file
 from aigc_blender.errors import AigcError, WorkerError
 from aigc_blender.recipe import Recipe
 from aigc_blender.runtime.code import install_code, worker_command
@@ -21,7 +24,7 @@ from aigc_blender.runtime.find import look_at
 from aigc_blender.sequence.metadata import read_metadata
 from aigc_blender.worker.client import WorkerClient
 from aigc_blender.worker.protocol import LAST, PROTOCOL, Message, decode, encode
-from tests.models import tiny_model
+from tests.blender.kit import model_folder
 
 FIRE = Recipe("fire", seed=7, width=32, height=48, loop=48)
 LARGE = Recipe("fire", seed=7, width=1280, height=1280)  # some frames a second
@@ -35,10 +38,15 @@ def command() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("models")
-    tiny_model(folder)
-    return {**child_environment(), "AIGC_MODEL_PATH": str(folder)}
+def env() -> dict[str, str]:
+    return {**child_environment(), "AIGC_MODEL_PATH": str(model_folder())}
+
+
+@functools.cache
+def digest() -> str:
+    """Of the tests' model."""
+    (path,) = model_folder().glob("*.safetensors")
+    return read_model_file(path).digest
 
 
 @pytest.fixture
@@ -78,6 +86,7 @@ def last(client: WorkerClient, request: int) -> list[Message]:
 
 def generate(client: WorkerClient, folder: Path, recipe: Recipe = FIRE, frames: object = (1, 2), **more: Any) -> int:
     frames = list(frames) if isinstance(frames, tuple | range) else frames
+    recipe = replace(recipe, model=recipe.model or digest())  # a bundled model draws fire as well, but takes its time
     return client.send("generate", recipe=recipe.to_dict(), frames=frames, folder=str(folder), device="cpu", **more)
 
 
@@ -200,7 +209,7 @@ from pathlib import Path
 from aigc_blender.worker.client import WorkerClient
 client = WorkerClient({command!r}, Path({str(tmp_path / "log")!r}), {env!r})
 client.start()
-client.send("generate", recipe={LARGE.to_dict()!r}, frames=list(range(1000)), folder={str(tmp_path / "out")!r})
+client.send("generate", recipe={replace(LARGE, model=digest()).to_dict()!r}, frames=list(range(1000)), folder={str(tmp_path / "out")!r})
 while not any(message["type"] == "progress" for message in client.poll()):
     time.sleep(0.01)
 print(client.pid, flush=True)
