@@ -9,7 +9,7 @@ from typing import Any
 
 CHANNELS = 4  # premultiplied RGBA
 HEAD_STRIDE = 2  # pixels a cell before the pixel shuffle
-MOST_STEPS = 4
+MOST_STEPS = 4  # of the head
 MOST_DRIFT = 0.5
 
 Drift = tuple[tuple[float, float], ...]
@@ -37,10 +37,7 @@ class Architecture:
         TrunkLevel(8, 4, 64, 8),
         TrunkLevel(4, 2, 48, 8),
     )
-    head: tuple[int, ...] = (
-        48,
-        32,
-    )  # channels at each step from the finest trunk level down to HEAD_STRIDE pixels a cell
+    head: tuple[int, ...] = (48, 32)  # channels of its steps, from the finest trunk level to HEAD_STRIDE pixels a cell
     latent: int = 16
     width: int = 128  # of w
     scenery: tuple[int, int] = (0, 0)  # pixels high and wide of what stands still where it was filmed; 0: none

@@ -58,3 +58,8 @@ def test_a_head_has_so_many_steps_and_no_more(model: Model) -> None:
         network = refined(network)
     with pytest.raises(ValueError, match=f"2 to {MOST_STEPS} steps"):
         refined(network)
+
+
+def test_the_trunk_ends_where_the_head_begins() -> None:
+    with pytest.raises(ValueError, match="stride 8 before a head of 3 steps"):
+        replace(TINY, head=(8, 8, 8))
