@@ -16,10 +16,17 @@ def refined(network: Generator) -> Generator:
     """A copy whose cells are twice as wide, with a step more in its head, that begins by drawing the same, only softer.
 
     What it drew at an element height it draws at twice that. Its trunk and the steps of its head before cost a quarter a pixel.
+
+    Raises:
+        ValueError: its head has as many steps as one can have, or what it draws stands before scenery.
     """
     old = network.architecture
+    if any(old.scenery):
+        raise ValueError("a network with scenery cannot be refined")
     trunk = tuple(replace(level, stride=2 * level.stride) for level in old.trunk)
-    fine = Generator(replace(old, trunk=trunk, head=(*old.head, old.head[-1])))
+    with torch.random.fork_rng(devices=[]):  # alike in every process
+        torch.manual_seed(0)
+        fine = Generator(replace(old, trunk=trunk, head=(*old.head, old.head[-1])))
     tensors = {**fine.state_dict(), **network.state_dict()}
     # Twice the height is to mean what the height did.
     tensors["mapping_layers.0.bias"] = tensors["mapping_layers.0.bias"] - tensors["mapping_layers.0.weight"][:, -1]

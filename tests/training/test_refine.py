@@ -52,6 +52,18 @@ def test_the_network_itself_stays_as_it_is(model: Model) -> None:
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.network.state_dict().items())
 
 
+def test_it_is_the_same_in_every_process(model: Model) -> None:
+    torch.manual_seed(1)
+    one = refined(model.network).state_dict()
+    torch.manual_seed(2)
+    assert all(torch.equal(tensor, one[name]) for name, tensor in refined(model.network).state_dict().items())
+
+
+def test_scenery_is_refused() -> None:
+    with pytest.raises(ValueError, match="scenery"):
+        refined(Generator(replace(TINY, scenery=(8, 8))))
+
+
 def test_a_head_has_so_many_steps_and_no_more(model: Model) -> None:
     network = model.network
     for _ in range(MOST_STEPS - 2):
