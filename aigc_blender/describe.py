@@ -109,7 +109,7 @@ def _read(
 ) -> _Reading:
     """The text as a style understands it."""
     reader = _Reader(style, dict(values or {}), speed)
-    phrases = read_phrases(text, phrases_of(style, styles, paced=speed is not None))
+    phrases = read_phrases(text, phrases_of(style, tuple(styles), paced=speed is not None))
     for index, phrase in enumerate(phrases):
         following = next((p for p in phrases[index + 1 :] if p.meaning.kind != "filler"), None)
         reader.take(phrase, following)

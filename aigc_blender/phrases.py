@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
 
 from . import lexicon
 from .card import Control, Style
@@ -50,7 +51,8 @@ class Phrase:
     guess: str = ""
 
 
-def phrases_of(style: Style, styles: Sequence[Style], *, paced: bool) -> dict[Words, Meaning]:
+@lru_cache(maxsize=64)  # the panel reads its text at each redraw
+def phrases_of(style: Style, styles: tuple[Style, ...], *, paced: bool) -> Mapping[Words, Meaning]:
     """Everything that says something to a style; where a phrase has several meanings, the card's come first.
 
     ``paced`` tells whether the speed of the whole element can be set.
@@ -78,7 +80,7 @@ def phrases_of(style: Style, styles: Sequence[Style], *, paced: bool) -> dict[Wo
                     found[_split(text)] = Meaning("end", control.name, amount)
     found |= {_split(control.name): Meaning("noun", control.name) for control in style.controls}
     found.pop((), None)
-    return found
+    return MappingProxyType(found)
 
 
 def read_phrases(text: str, known: Mapping[Words, Meaning]) -> list[Phrase]:
