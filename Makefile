@@ -7,7 +7,7 @@ PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 MAIN := .venv/bin/python
 PYTHON := $(if $(filter 4.5,$(BLENDER)),$(MAIN),.venv-$(BLENDER)/bin/python)
 
-.PHONY: help demo gallery test lint format extension model setup clean
+.PHONY: help demo gallery test pytest lint format extension model setup clean
 
 help:
 	@echo "make demo                 a fire loop from the bundled model, rendered by Blender: see out/demo"
@@ -26,12 +26,15 @@ gallery: setup
 
 # The other versions of Blender have no torch beside them: frames come from the main environment, as at a user's.
 ifeq ($(BLENDER),4.5)
-test: lint
-	$(MAIN) $(PYTEST)
+test: setup # the type checker takes one core for a while: the tests need not wait for it
+	@$(MAKE) --no-print-directory --jobs 2 lint pytest
 else
 test: setup
 	AIGC_PYTHON="$$PWD/$(MAIN)" $(PYTHON) $(PYTEST) tests/blender tests/test_extension.py
 endif
+
+pytest: setup
+	$(MAIN) $(PYTEST)
 
 lint: setup
 	$(MAIN) -m ruff check

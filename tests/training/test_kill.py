@@ -34,7 +34,8 @@ STOPS: dict[signal.Signals, Any] = {
 }
 # Starts processes that have imported all they need: what a test waits for is the run.
 SERVER = multiprocessing.get_context("forkserver") if sys.platform != "win32" else multiprocessing.get_context()
-SERVER.set_forkserver_preload(["tests.training.test_kill", "torch.utils.tensorboard"])
+# Each optimiser imports the compiler, so that is there too.
+SERVER.set_forkserver_preload(["tests.training.test_kill", "torch.utils.tensorboard", "torch._dynamo"])
 
 
 @pytest.fixture
