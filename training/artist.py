@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aigc_blender.card import Style
 from aigc_blender.generator.checkpoint import Model
 from aigc_blender.generator.sampler import BlockShape, Sampler
-from aigc_blender.recipe import Recipe
+from aigc_blender.recipe import Recipe, zoom_factors
 
 Clips = NDArray[np.uint8]  # (n, F, H, W, 4), premultiplied RGBA
 BLOCK = 64  # pixels a side; a user's block of 128 would mostly draw what small clips do not show
@@ -35,6 +35,10 @@ class Artist:
         self.style, self.height, self.shape = style, height, shape
         self.fps = Fraction(fps).limit_denominator(100_000)
         self.step = model.architecture.cell * max(1, height // style.native_height)
+        plain = Recipe(style.name, width=shape[1], height=shape[0], element_height=height)
+        self.cell = (
+            model.architecture.cell * zoom_factors(plain, style).start
+        )  # of the lattice, in pixels of the frames
         self.seed = 0
 
     def clips(

@@ -51,6 +51,7 @@ class Bundled:
     tempo: float = 1.0  # model frames that pass in a rendered one
     drift: Drift = ()  # of the lattice for each style, right and up, in element heights a model frame
     least_lead: float = -1.0  # of the discriminator in a style, for it to teach the generator
+    imprint: float = 0.0  # weight of evening out what the lattice leaves in pictures
     clips: int = 64  # rendered of each element ...
     frames: int = 72  # ... with so many frames
     seed: int = 0

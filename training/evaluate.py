@@ -18,6 +18,7 @@ from aigc_blender.card import AXES, Style
 from aigc_blender.generator.checkpoint import Model
 
 from .artist import Artist, Clips
+from .imprint import imprint
 from .metrics.comparison import compare
 from .metrics.controls import Measure, least_rank, measure
 from .metrics.distances import Score
@@ -101,6 +102,7 @@ class _Drawing:
     """All that a model drew for one reference."""
 
     clips: Clips
+    cell: int  # of the lattice, in pixels of the clips
     loops: Clips
     tiles: dict[str, Clips]
     tile: NDArray[np.uint8] | None
@@ -121,6 +123,7 @@ def _draw(model: Model, reference: Reference, protocol: Protocol, device: torch.
         clips=artist.clips(
             [dict(zip(_names(style), row, strict=True)) for row in reference.controls], range(clips.shape[1])
         ),
+        cell=artist.cell,
         loops=artist.clips(default, range(loop), loop=loop),
         tiles={axis: artist.clips(default, range(protocol.sweep), tile=axis) for axis in free},
         long=artist.clips(default, range(_stretch(reference, protocol))),
@@ -174,7 +177,7 @@ def _stretch(reference: Reference, protocol: Protocol) -> int:
 
 
 def _seams(drawing: _Drawing, reference: Reference, protocol: Protocol) -> dict[str, Score]:
-    """Seams and repeats: 1 is no seam; real footage that does not wrap has a seam of one ordinary step."""
+    """Seams, repeats and imprints: 1 is no seam; real footage that does not wrap has a seam of one ordinary step, and no lattice."""
     long = reference.long
     loop, stretch = _loop(reference, protocol), _stretch(reference, protocol)
     second = min(math.ceil(reference.fps), stretch // 2)
@@ -185,6 +188,10 @@ def _seams(drawing: _Drawing, reference: Reference, protocol: Protocol) -> dict[
             seam(tile_steps(tiles, axis)), seam(steps if axis in reference.periodic else steps[:, :-1])
         )
     scores["repeat"] = Score(repeat(drawing.long, second), repeat(long[:, :stretch], second))
+    anchored = reference.style.anchored
+    scores["imprint"] = Score(
+        imprint(drawing.clips, drawing.cell, anchored), imprint(reference.clips, drawing.cell, anchored)
+    )
     return scores
 
 

@@ -25,6 +25,7 @@ from .augment import Augmentation, draw_augmentation
 from .discriminator import Claim, Discriminator, DiscriminatorShape
 from .distributed import ALONE, Team
 from .footage.clips import Batch, Footage, draw_batch
+from .imprint import Imprint, waves
 from .leads import Leads
 from .objectives import OBJECTIVES, claim_loss, gradient_penalty
 from .visible import visible
@@ -52,6 +53,7 @@ class Config:
     gamma_end: float = 0.6
     claims: float = 1.0  # weight of telling what a real clip's controls are from what they are not
     shows: float = 0.5  # weight of a generated clip's telling the discriminator what its controls are
+    imprint: float = 0.0  # weight of evening out what the lattice leaves in pictures
     penalty_every: int = 4  # steps; the penalty is scaled up in turn
     horizon_clips: int = 40_000
     ema_half_life: float = 1_500  # clips, at most a tenth of the clips seen
@@ -101,6 +103,7 @@ class Trainer:
         self.generator_optimiser = torch.optim.Adam(self.generator.parameters())
         self.discriminator_optimiser = torch.optim.Adam(self.learning)
         self.augment, self.leads = 0.0, Leads(architecture.styles)  # probability now; by how much it knows the footage
+        self.imprint = Imprint(architecture.styles, self.device)
         self.steps = 0
         self.rate_factor = 1.0
 
@@ -149,7 +152,8 @@ class Trainer:
         # 2. Generate what the real clips show.
         moves = self.steps >= config.alone and max(self.leads.of) >= config.least_lead
         with torch.set_grad_enabled(moves):
-            fake = shown(self.generate(self.generator, seeds, drawn, instants, offset), config.size)
+            window = self.generate(self.generator, seeds, drawn, instants, offset)
+            fake = shown(window, config.size)
 
         # 3. Score real and generated.
         real_clips, fake_clips = real.claim.deviation(real.clips), real.claim.deviation(fake)
@@ -188,6 +192,9 @@ class Trainer:
             if config.shows and self.generator.architecture.controls:
                 parts["shown"] = claim_loss(fake_scores, self._judge_mistaken(fake_summary, real))
                 loss = loss + config.shows * parts["shown"]
+            if config.imprint:
+                parts["imprint"] = self._imprinted(window, drawn, offset)
+                loss = loss + config.imprint * parts["imprint"]
             losses |= self._update(self.generator_optimiser, loss, parts)
             _let_learn(self.learning, True)
         self.leads.take(losses, count * views(across))
@@ -237,6 +244,7 @@ class Trainer:
             "steps": self.steps,
             "augment": self.augment,
             "lead": self.leads.of,
+            "imprint": self.imprint.of.tolist(),
             "generator": self.generator.state_dict(),
             "average": self.average.state_dict(),
             "discriminator": self.discriminator.state_dict(),
@@ -249,6 +257,8 @@ class Trainer:
         self.steps = int(state["steps"])
         self.augment = float(state.get("augment", 0.0))
         self.leads.load(state.get("lead", 0.0))
+        if "imprint" in state:
+            self.imprint.of = torch.tensor(state["imprint"], device=self.device)
         for name in ("generator", "average", "discriminator", "generator_optimiser", "discriminator_optimiser"):
             getattr(self, name).load_state_dict(state[name])
 
@@ -275,6 +285,18 @@ class Trainer:
         slots = real.others.shape[1]
         shown = summary[: len(real.clips)].repeat(slots, 1)
         return self.discriminator.judge(shown, real.claim.mistaken(real.others)).view(slots, -1)
+
+    def _imprinted(self, window: Tensor, drawn: Batch, offset: tuple[int, int]) -> Tensor:
+        """What the lattice leaves in generated clips that begin ``offset`` finest trunk cells from the field's origin."""
+        architecture, claim = self.generator.architecture, drawn.claim
+        row, column = (o * architecture.trunk[-1].stride for o in offset)
+        free = claim.placement.anchored == 0
+        if architecture.drift:  # a lattice that moves has no place of its own along that axis
+            free &= torch.tensor(architecture.drift, device=free.device)[claim.style] == 0
+        swings = waves(window, (row, column), architecture.cell, free)
+        loss = self.imprint.loss(swings, claim.style)
+        self.imprint.take(swings, claim.style, self.team)
+        return loss
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.half)

@@ -50,7 +50,7 @@ from training.errors import RunFailedError
 folder, film, port = *map(Path, sys.argv[1:3]), sys.argv[3]
 with join_team(torch.device("cpu")) as (team, device):
     (folder / f"process {team.rank}").write_text(str(os.getpid()))
-    config = replace(SMALL, batch=BATCH)
+    config = replace(SMALL, batch=BATCH, imprint=1.0)
     print("heard from", team.rank)
     with team.leader_first():
         if team.leads:
@@ -91,7 +91,7 @@ class Done:
 def two(tmp_path_factory: pytest.TempPathFactory) -> Done:
     """``TWO``, with the signals that it waits for, and what one process does of it."""
     folder = tmp_path_factory.mktemp("two")
-    config = replace(SMALL, batch=BATCH)
+    config = replace(SMALL, batch=BATCH, imprint=1.0)
     for name in ("one", "begun by one", "begun by two", "stopped", "killed"):
         (folder / name).mkdir()
         tiny_model(folder / name)

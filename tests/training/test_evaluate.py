@@ -75,6 +75,7 @@ def test_an_untrained_model_is_far_and_the_same_evaluation_gives_the_same_number
         "tile seam x",
         "tile seam y",
         "repeat",
+        "imprint",
     }
     for name in ("patches, frames", "patches, lag 1", "spectrum, dB"):
         assert scores[name].generated > 2 * scores[name].floor, name

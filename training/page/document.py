@@ -49,6 +49,7 @@ MEANINGS = {
     "tile seam x": "Step from the right edge to the left, in ordinary steps: 1 is no seam.",
     "tile seam y": "Step from the bottom edge to the top, in ordinary steps: 1 is no seam.",
     "repeat": "Likeness to what was a second ago or more: 1 would be the same again.",
+    "imprint": "How far what is seen swings with the place in the generator's lattice: 0 would be not at all.",
 }
 
 
@@ -303,7 +304,7 @@ def _ratio(score: Score) -> str:
 
 def _is_distance(name: str) -> bool:
     """Whether a metric is 0 for the same footage, so that ratios mean something."""
-    return "seam" not in name and name != "repeat"
+    return "seam" not in name and name not in ("repeat", "imprint")
 
 
 def _figure(content: str, caption: str, kind: str = "") -> str:
