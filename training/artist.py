@@ -35,10 +35,9 @@ class Artist:
         self.style, self.height, self.shape = style, height, shape
         self.fps = Fraction(fps).limit_denominator(100_000)
         self.step = model.architecture.cell * max(1, height // style.native_height)
-        plain = Recipe(style.name, width=shape[1], height=shape[0], element_height=height)
-        self.cell = (
-            model.architecture.cell * zoom_factors(plain, style).start
-        )  # of the lattice, in pixels of the frames
+        untiled = Recipe(style.name, width=shape[1], height=shape[0], element_height=height)
+        zoom = zoom_factors(untiled, style).start
+        self.cell = model.architecture.cell * zoom  # of the lattice, in pixels of untiled frames
         self.seed = 0
 
     def clips(

@@ -42,20 +42,20 @@ class Imprint:
         means = self._means()
         return means[..., 1:] / means[..., :1].clamp(min=LEAST)
 
-    def take(self, waves: Tensor, style: Tensor, team: Team = ALONE) -> None:
-        """Go on to N clips more, ``waves`` of which are given, of ``style`` (N,) int64; each process of a team gives its own."""
-        entry = torch.cat([torch.ones_like(waves[:, 0, 0, :1]), waves.detach().flatten(1)], dim=1)
+    def take(self, swings: Tensor, style: Tensor, team: Team = ALONE) -> None:
+        """Go on to N clips more, of which ``waves`` gave ``swings``, of ``style`` (N,) int64; each process of a team gives its own."""
+        entry = torch.cat([torch.ones_like(swings[:, 0, 0, :1]), swings.detach().flatten(1)], dim=1)
         new = torch.zeros_like(self.of).index_add_(0, style, entry)
         new = team.average([], new.flatten()).view_as(new) * team.size
         self.of = self.of * (1 - 1 / CLIPS) ** new[:, :1] + new
 
-    def loss(self, waves: Tensor, style: Tensor) -> Tensor:
-        """What N clips have in common with the imprint, in the statistics' means; its gradient is that of half the imprint's energy.
+    def loss(self, swings: Tensor, style: Tensor) -> Tensor:
+        """What N clips, of which ``waves`` gave ``swings``, have in common with the imprint, in the statistics' means; its gradient is that of half the imprint's energy.
 
         To be asked before ``take``: a clip has itself in common with itself, and would only be flattened.
         """
         means = self._means()[style]
-        common = means[..., 1:] * waves[..., 1:] / means[..., :1].clamp(min=LEAST).square()
+        common = means[..., 1:] * swings[..., 1:] / means[..., :1].clamp(min=LEAST).square()
         return common.sum((1, 2, 3)).mean()
 
     def _means(self) -> Tensor:
