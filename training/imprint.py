@@ -86,8 +86,8 @@ def waves(clips: Tensor, corner: tuple[int, int], cell: int, free: Tensor) -> Te
 def imprint(clips: NDArray[np.uint8], cell: int, anchored: Collection[str]) -> float:
     """How strong the waves of a cell of ``cell`` pixels are in what N > 1 clips (N, F, H, W, 4) show, against the mean of that.
 
-    Of the statistic and the free axis with the strongest ones, root mean square; 0.3 is a brightness that goes from 0.7 to 1.3 of its mean over a
-    cell, as the root of 0.09. All clips lie in the lattice alike; what each shows for itself is left out. 0 without a free axis.
+    Of the statistic and the free axis with the strongest ones, the amplitude of all together: 0.3 is a brightness that goes from 0.7 to 1.3 of its
+    mean over a cell. All clips lie in the lattice alike; what each shows for itself is left out. 0 without a free axis.
     """
     free = torch.tensor([[axis not in anchored for axis in AXES]])
     swings = torch.cat([waves(torch.from_numpy(c[None]).float() / 127.5 - 1, (0, 0), cell, free) for c in clips])
