@@ -50,9 +50,9 @@ class Style:
 
     ``anchored`` lists the axes on which position matters: ``y`` is measured up from the frame's
     bottom edge, ``x`` from its middle. ``fps`` is model frames per second; heights are in pixels.
-    ``aspect`` is the width that was seen over the height, where x is anchored: beyond it the edge goes
-    on; 0 where there is no such limit. ``glow`` is the scene-linear light that white stands for: 1 for what is lit,
-    more for what shines.
+    ``aspect`` is the width that was seen over the height, where x is anchored: beyond it what has alpha fades,
+    and of what fills the frame the edge goes on; 0 where there is no such limit. ``glow`` is the scene-linear light that
+    white stands for: 1 for what is lit, more for what shines.
     """
 
     name: str

@@ -29,6 +29,7 @@ from .generator.network import Scene, head_span
 from .generator.pan import AFTER, BEFORE, shifted
 from .generator.resampling import knot_span, spline
 from .generator.sampler import Sampler, resolve_device
+from .generator.sides import presence
 from .library import model_by_digest
 from .recipe import Recipe, zoom
 from .sequence.formats import linear, scene_linear
@@ -165,6 +166,8 @@ class Painter(Sampler):
             if newer():
                 return None
         pixels = self._head(stream, *found, wanted, within, view)
+        present = presence(instant.mix.styles, (job.left / job.zoom + np.arange(view.width) + 0.5) / job.height)
+        pixels = pixels if present is None else pixels * present[:, None]
         one, other = self._styles(recipe)
         return Picture(pixels, one.glow_beside(other, recipe.value_at(recipe.style_blend, number)), exact)
 

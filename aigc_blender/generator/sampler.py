@@ -35,6 +35,7 @@ from .network import Placement, Wrap, head_span
 from .pan import shifted
 from .resampling import spline
 from .shutter import Exposure, developed, exposures
+from .sides import presence
 from .timeline import timeline
 
 GROUP_BYTES = 512 * 2**20  # of frames that are filled block by block at the same time
@@ -307,6 +308,8 @@ class Sampler:
         features = self.network.trunk(fields.seeds, fields.w, out, job.wrap, fields.placement, fields.weights)
         scene = self.network.scene(rows.span, columns.span, fields.placement)
         knots = length(out.knots) - 2  # from the block's start
+        middles = np.arange(column * side, (column + 1) * side) + 0.5
+        present = presence(group.exposures[0].instant.mix.styles, middles / (job.height * zoom))
         height, width = job.window
         # Corner of the block in each window that it lies in.
         places = [
@@ -343,6 +346,7 @@ class Sampler:
             block = pixels.cpu().numpy()
             for whole, (i, y, x), (top, left) in zip(block, chosen, begun, strict=False):
                 one = whole[top.part : top.part + side, left.part : left.part + side]
+                one = one if present is None else one * present[:, None]
                 y0, x0 = max(0, -y), max(0, -x)
                 y1, x1 = min(side, height - y), min(side, width - x)
                 group.pixels[i, y + y0 : y + y1, x + x0 : x + x1] = one[y0:y1, x0:x1]

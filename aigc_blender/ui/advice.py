@@ -75,7 +75,10 @@ def draw_size(layout: Any, scene: Any, group: Any, entry: catalog.Entry) -> None
         _line(layout, iface("This size cannot tile; these can:"))
         _size_buttons(layout, sizes)
     elif style.aspect and settings.width > SHAPES_DIFFER * style.aspect * settings.height + 1:
-        _line(layout, iface("Wider than the footage: its edges go on"), "INFO")
+        beside = (
+            "Wider than the footage: it fades beside it" if style.alpha else "Wider than the footage: its edges go on"
+        )
+        _line(layout, iface(beside), "INFO")
     elif "BACKDROP" in settings.placement and not settings.tile_x and not settings.tile_y:
         width, height = defaults.render_size(scene)
         shape = (settings.width * height) / (settings.height * width)

@@ -74,6 +74,7 @@ GERMAN: dict[str, str] = {
     "Frames below 0 cannot be numbered": "Bilder unter 0 lassen sich nicht nummerieren",
     "{memory} of memory, up to {disk} on disk": "{memory} Speicher, bis zu {disk} auf der Platte",
     "Wider than the footage: its edges go on": "Breiter als das Filmmaterial: die Ränder laufen weiter",
+    "Wider than the footage: it fades beside it": "Breiter als das Filmmaterial: daneben blendet es aus",
     "The range ends before it starts": "Der Bereich endet vor seinem Anfang",
     "It stands on its {axis} axis and cannot tile": "Es steht auf seiner {axis}-Achse und kachelt dort nicht",
     "Up to {time}, as fast as last time": "Bis zu {time}, so schnell wie zuletzt",

@@ -96,6 +96,7 @@ def _render(
         alpha=element.alpha,
         emissive=element.emissive,
         glow=element.glow,
+        aspect=1.0 if "x" in element.anchored else 0.0,
         controls=element.controls,
         words=element.words,
     )

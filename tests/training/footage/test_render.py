@@ -52,3 +52,10 @@ def test_controls_that_are_not_varied_stay_at_their_defaults(tmp_path: Path) -> 
         else:
             assert held.controls[:, index] == pytest.approx(control.default)
     assert not np.array_equal(held.scales[64], before)
+
+
+def test_what_has_a_place_sideways_was_seen_as_wide_as_high(tmp_path: Path) -> None:
+    names = ["torch", "snow"]
+    torch, snow = render_footage(tmp_path, names, clips=1, frames=2, heights=[32])
+    assert (torch.style.anchored, torch.style.aspect) == (("x", "y"), 1.0)
+    assert (snow.style.anchored, snow.style.aspect) == ((), 0.0)
