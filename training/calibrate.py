@@ -73,32 +73,42 @@ def save_calibrated(
 
 @torch.no_grad()
 def calibrate(
-    model: Model, trials: Sequence[Trials], device: torch.device, report: Callable[[str], None]
+    model: Model,
+    trials: Sequence[Trials],
+    device: torch.device,
+    report: Callable[[str], None],
+    chosen: Mapping[str, Mapping[str, float]] | None = None,
 ) -> dict[str, dict[str, float]]:
     """Scale what sliders do in ``model``, in place, until slopes are those of the trials' real clips; the factors by style and control.
 
     A slider that goes the wrong way, shows too little or has no measure keeps its effect. Others come just so near that the
-    trials no longer tell them from the real ones: the rest may be chance.
+    trials no longer tell them from the real ones: the rest may be chance. A factor that is ``chosen``, by style and
+    control, is used whatever the trials show.
     ``report`` is told each slider's slope as a share of the simulation's. Torch keeps to one thread from now on.
     """
-    return {one.style.name: _calibrate_style(model, one, device, report) for one in trials}
+    chosen = chosen or {}
+    return {
+        one.style.name: _calibrate_style(model, one, device, report, chosen.get(one.style.name, {})) for one in trials
+    }
 
 
 def _calibrate_style(
-    model: Model, trials: Trials, device: torch.device, report: Callable[[str], None]
+    model: Model, trials: Trials, device: torch.device, report: Callable[[str], None], chosen: Mapping[str, float]
 ) -> dict[str, float]:
     row = [style.name for style in model.card.styles].index(trials.style.name)
     effects = model.network.control[row]
     learnt = effects.clone()
     slots = {control.name: slot for slot, control in enumerate(trials.style.controls)}
-    factors = dict.fromkeys(slots, 1.0)
+    factors = {**dict.fromkeys(slots, 1.0), **chosen}
+    for name, factor in chosen.items():
+        effects[slots[name]] = learnt[slots[name]] * factor
     real = measured(trials, trials.clips)
     for turn in range(ROUNDS):
         drawn = measured(trials, draw(model, trials, device))
         shares = {name: slope(trials, name, drawn[name]) / slope(trials, name, real[name]) for name in real}
         report(f"{trials.style.name}: {', '.join(f'{name} {share:.2f}' for name, share in shares.items())}.")
         if turn == 0:
-            known = [name for name, share in shares.items() if share >= KNOWN]
+            known = [name for name, share in shares.items() if share >= KNOWN and name not in chosen]
         bounds = {name: likely_share(trials, name, drawn[name], real[name]) for name in known}
         far = {name: max(low, min(high, 1.0)) for name, (low, high) in bounds.items() if not low <= 1 <= high}
         if not far:

@@ -84,6 +84,14 @@ def test_no_effect_grows_beyond_what_the_network_has_seen(tmp_path: Path) -> Non
     assert calibrate(model, [real], CPU, lambda _: None)[STYLE]["density"] == MOST
 
 
+def test_a_factor_that_is_chosen_is_used_whatever_the_trials_show(tmp_path: Path) -> None:
+    real, model = trials_of(model_of(tmp_path, 1.0)), model_of(tmp_path, 0.05)
+    before = model.network.control.clone()
+    assert calibrate(model, [real], CPU, lambda _: None, {STYLE: {"density": 20.0}}) == {STYLE: {"density": 20.0}}
+    torch.testing.assert_close(model.network.control[0, 0], before[0, 0] * 20)
+    assert abs(share(model, real) - 1) <= 0.1
+
+
 def test_few_clips_prove_little(tmp_path: Path) -> None:
     style = model_of(tmp_path, 1.0).card.styles[0]
     rng = np.random.default_rng(0)
@@ -155,6 +163,9 @@ def test_a_model_of_nothing_simulated_and_its_own_folder_are_refused(
     assert not (tmp_path / "states" / "out.safetensors").exists()
     assert main(["calibrate", str(here / "out.safetensors"), "--to", str(tmp_path / "there"), "--clips", "1"]) == 2
     assert "give 4 or more" in capsys.readouterr().err
+    for factor, fault in (("waves.size=2", "names no slider"), ("waves", "names no slider")):
+        assert main(["calibrate", str(here / "out.safetensors"), "--to", str(tmp_path / "there"), "--by", factor]) == 2
+        assert fault in capsys.readouterr().err
     assert not (tmp_path / "there").exists()
 
 
@@ -167,7 +178,14 @@ def test_the_command_calibrates_by_simulations(tmp_path: Path, capsys: pytest.Ca
     save_model(tmp_path / "one.safetensors", card, network)
     there = tmp_path / "there"
     options = ["--to", str(there), "--clips", "4", "--size", "32", "--cache", str(tmp_path / "cache")]
-    assert main(["calibrate", str(tmp_path / "one.safetensors"), *options]) == 0
+    command = ["calibrate", str(tmp_path / "one.safetensors"), *options]
+    for factor in ("0", "11", "nan", "much"):
+        assert main([*command, "--by", f"caustics.scale={factor}"]) == 2
+        assert f"caustics.scale={factor} has no factor" in capsys.readouterr().err
+    assert main([*command, "--by", "caustics.scale=2.5"]) == 0
+    assert load_model(there / "one.safetensors").card.training["calibrated"] == {"caustics": {"scale": 2.5}}
+    capsys.readouterr()
+    assert main(command) == 0
     assert f"Wrote {there / 'one.safetensors'}." in capsys.readouterr().out
     assert "scale" in load_model(there / "one.safetensors").card.training["calibrated"]["caustics"]
     assert [path.name for path in there.iterdir()] == ["one.safetensors"]

@@ -4,14 +4,20 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..bundled import MEASURED
 from ..errors import TrainingError
 
+if TYPE_CHECKING:
+    from aigc_blender.card import Card
+
 LEAST_CLIPS = 4
+MOST_CHOSEN = 10
 
 
 def add(commands: Any) -> None:
@@ -28,6 +34,13 @@ def add(commands: Any) -> None:
         type=Path,
         metavar="FOLDER",
         help="exported state of the model (default: the folder of its name beside it, if any)",
+    )
+    calibrate.add_argument(
+        "--by",
+        action="append",
+        default=[],
+        metavar="STYLE.CONTROL=FACTOR",
+        help="scale this slider's effect by so much, whatever the trials show; may be given several times",
     )
     calibrate.add_argument("--clips", type=int, default=32, help="simulations of each style (default: 32)")
     calibrate.add_argument("--size", type=int, default=MEASURED, help=f"element height in pixels (default: {MEASURED})")
@@ -59,16 +72,36 @@ def _run(arguments: argparse.Namespace) -> int:
             f"--to names the folder of the state {folder}, which would be overwritten; choose another folder."
         )
     device, model = resolve_device(arguments.device), load_model(source)
+    chosen = _chosen(arguments.by, model.card)
     state = read_exported(folder, [source]) if folder else None
     trials = calibration_trials(
         model.card, arguments.cache, arguments.size, clips=arguments.clips, device=device, report=_progress
     )
-    factors = calibrate(model, trials, device, _progress)
+    factors = calibrate(model, trials, device, _progress, chosen)
     save_calibrated(model, factors, state, target)
     for style, scaled in factors.items():
         print(f"{style}: {', '.join(f'{name} x {factor:.2f}' for name, factor in scaled.items())}.")
     print(f"Wrote {target}{f' and {target.parent / target.stem}' if state else ''}.")
     return 0
+
+
+def _chosen(given: Sequence[str], card: Card) -> dict[str, dict[str, float]]:
+    """Factors by style and control."""
+    chosen: dict[str, dict[str, float]] = {}
+    for text in given:
+        slider, _, factor = text.partition("=")
+        name, _, control = slider.partition(".")
+        style = card.style(name)
+        if style is None or not style.control(control):
+            raise TrainingError(f"--by {text} names no slider of model {card.name}; give one as torch.wind=2.")
+        try:
+            value = float(factor)
+        except ValueError:
+            value = math.nan
+        if not 0 < value <= MOST_CHOSEN:
+            raise TrainingError(f"--by {text} has no factor above 0 and up to {MOST_CHOSEN}; give one as torch.wind=2.")
+        chosen.setdefault(name, {})[control] = value
+    return chosen
 
 
 def _progress(text: str) -> None:
