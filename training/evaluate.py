@@ -189,9 +189,9 @@ def _seams(drawing: _Drawing, reference: Reference, protocol: Protocol) -> dict[
         )
     scores["repeat"] = Score(repeat(drawing.long, second), repeat(long[:, :stretch], second))
     anchored = reference.style.anchored
-    scores["imprint"] = Score(
-        imprint(drawing.clips, drawing.cell, anchored), imprint(reference.clips, drawing.cell, anchored)
-    )
+    if set(anchored) != set(AXES):
+        drawn, real = (imprint(clips, drawing.cell, anchored) for clips in (drawing.clips, reference.clips))
+        scores["imprint"] = Score(drawn, real)
     return scores
 
 

@@ -39,7 +39,7 @@ def fire(item: Any) -> None:
     lamp("Sky", (-4, -9, 6), 260, (0.45, 0.5, 1.0), radius=1.5)
 
 
-@subject(pixels=(128, 128), seed=3, height=0.95, turbulence=0.45)
+@subject(pixels=(256, 256), seed=3, height=0.95, turbulence=0.45)
 def torch(item: Any) -> None:
     """A torch on a dungeon's wall, which it lights."""
     camera((-1.5, -4.6, 1.75), (0.0, 0, 2.2), lens=40)
@@ -115,7 +115,7 @@ def lava(item: Any) -> None:
     sun((0.5, 0.6, -0.7), 0.7, (0.75, 0.4, 0.4))
 
 
-@subject(pixels=(256, 192), tile="x", seed=2, density=0.75, speed=0.45, turbulence=0.55)
+@subject(pixels=(320, 240), tile="x", seed=2, density=0.75, speed=0.45, turbulence=0.55)
 def embers(item: Any) -> None:
     """Embers that rise from a forge, an anvil before it."""
     camera((-0.2, -6.7, 1.45), (-0.15, 0, 1.5), lens=37)

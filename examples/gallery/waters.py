@@ -98,7 +98,7 @@ def ocean(item: Any) -> None:
     sun((-0.5, -1, -0.3), 2.0, (1.0, 0.6, 0.35))
 
 
-@subject(pixels=(192, 128), tile="x", seed=9, density=0.6, hue=0.3)
+@subject(pixels=(384, 256), tile="x", seed=9, density=0.6, hue=0.3)
 def ink(item: Any) -> None:
     """Ink that sinks through a tank of clear water."""
     camera((1.0, -6.4, 1.7), (0, 0, 1.12), lens=44)
