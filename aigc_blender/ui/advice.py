@@ -75,10 +75,11 @@ def draw_size(layout: Any, scene: Any, group: Any, entry: catalog.Entry) -> None
         _line(layout, iface("This size cannot tile; these can:"))
         _size_buttons(layout, sizes)
     elif style.aspect and settings.width > SHAPES_DIFFER * style.aspect * settings.height + 1:
-        beside = (
-            "Wider than the footage: it fades beside it" if style.alpha else "Wider than the footage: its edges go on"
+        fades, goes_on = (
+            iface("Wider than the footage: it fades beside it"),
+            iface("Wider than the footage: its edges go on"),
         )
-        _line(layout, iface(beside), "INFO")
+        _line(layout, fades if style.alpha else goes_on, "INFO")
     elif "BACKDROP" in settings.placement and not settings.tile_x and not settings.tile_y:
         width, height = defaults.render_size(scene)
         shape = (settings.width * height) / (settings.height * width)
