@@ -122,6 +122,19 @@ def test_what_will_fail_is_said_at_its_field_and_a_click_mends_it(tmp_path: Path
 
 
 @kit.in_blender
+def test_a_torch_is_as_wide_as_it_was_seen_or_said_to_end(tmp_path: Path) -> None:  # noqa: ARG001
+    import bpy
+
+    scene = shot(size=(192, 108))
+    bpy.ops.aigc.add(style="torch")
+    settings = scene.aigc_item.aigc
+    assert settings.width == settings.height
+    assert "Wider than the footage" not in texts()
+    settings.width = 2 * settings.height
+    assert "Wider than the footage: it fades beside it" in texts()
+
+
+@kit.in_blender
 def test_a_new_element_suits_the_scene(tmp_path: Path) -> None:  # noqa: ARG001
     import bpy
 
