@@ -163,9 +163,9 @@ def test_a_model_of_nothing_simulated_and_its_own_folder_are_refused(
     assert not (tmp_path / "states" / "out.safetensors").exists()
     assert main(["calibrate", str(here / "out.safetensors"), "--to", str(tmp_path / "there"), "--clips", "1"]) == 2
     assert "give 4 or more" in capsys.readouterr().err
-    for factor, fault in (("waves.size=2", "names no slider"), ("waves", "names no slider")):
+    for factor in ("waves.size=2", "waves"):
         assert main(["calibrate", str(here / "out.safetensors"), "--to", str(tmp_path / "there"), "--by", factor]) == 2
-        assert fault in capsys.readouterr().err
+        assert "names no slider" in capsys.readouterr().err
     assert not (tmp_path / "there").exists()
 
 
