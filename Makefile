@@ -5,6 +5,7 @@ SHELL := /bin/bash
 BLENDER := 4.5
 PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 MAIN := .venv/bin/python
+export PYTHONDONTWRITEBYTECODE := # tests start Python hundreds of times: what one has compiled, the others read
 PYTHON := $(if $(filter 4.5,$(BLENDER)),$(MAIN),.venv-$(BLENDER)/bin/python)
 
 .PHONY: help demo gallery test pytest lint format extension model setup clean

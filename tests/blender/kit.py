@@ -160,6 +160,8 @@ def rendered(frame: int, folder: Path) -> np.ndarray:
 
     scene = bpy.context.scene
     scene.frame_set(frame)
+    if scene.world:
+        scene.world.cycles.sampling_method = "NONE"  # a map of where it is bright takes seconds
     scene.render.image_settings.file_format = "PNG"
     scene.render.filepath = str(folder / f"render.{frame}.png")
     bpy.ops.render.render(write_still=True)

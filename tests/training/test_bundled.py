@@ -180,25 +180,27 @@ def test_a_bundle_trains_in_slices_and_what_it_gives_goes_on_elsewhere(
     first, home = tmp_path / "first bundle", tmp_path / "home"
     assert main(["bundle", str(first), "--table", str(table), "--states", str(tmp_path)]) == 0
     assert not list((first / "aigc_blender" / "models").iterdir())
-    env = {**bare, "OUT": str(home)}
-    call(first, env, "9", "--no-evaluate")
+    assert "1 of 1 steps, finished" in call(first, {**bare, "OUT": str(home)}, "9", "--clips", "4", "--trials", "6")
     assert steps_at(home) == (1, 1)
-    (first / "training" / "bundled.toml").write_text(ENTRY.replace("steps = 1", "steps = 2"))
-    assert "2 of 2 steps, finished" in call(first, env, "9", "--clips", "4", "--trials", "6")
-    assert steps_at(home) == (2, 2)
     figures = json.loads((home / "tiny.json").read_text())
     assert set(figures["styles"]) == {"aurora"}
     assert (figures["protocol"]["clips"], figures["protocol"]["trials"]) == (4, 6)
     assert iio.imread(home / "tiny.png").std() > 0
 
-    table.write_text(ENTRY.replace("steps = 1", "steps = 3"))
-    second = tmp_path / "second"
+    table.write_text(ENTRY.replace("steps = 1", "steps = 2"))
+    second, elsewhere = tmp_path / "second", tmp_path / "elsewhere"
     assert main(["bundle", str(second), "--table", str(table), "--states", str(home)]) == 0
-    elsewhere = {**bare, "OUT": str(tmp_path / "elsewhere")}
-    output = call(second, elsewhere, "9", "--no-evaluate")
-    assert "at step 2." in output
-    assert "now fall over 6 clips" in output
-    assert steps_at(tmp_path / "elsewhere") == (3, 3)
+    output = call(second, {**bare, "OUT": str(elsewhere)}, "9", "--no-evaluate")
+    assert "at step 1." in output
+    assert "now fall over 4 clips" in output
+    assert steps_at(elsewhere) == (2, 2)
+
+    # The next slice there, by the command that its script gives.
+    table.write_text(ENTRY.replace("steps = 1", "steps = 3"))
+    where = ["--runs", second / "runs", "--cache", second / "runs" / "footage", "--to", elsewhere]
+    slice_of = ["make", "--resume", second / "training" / "states", "--table", table, "--device", "cpu"]
+    assert main([str(option) for option in (*slice_of, *where)]) == 0
+    assert steps_at(elsewhere) == (3, 3)
 
 
 def test_a_bundle_holds_the_code_and_no_model_that_is_not_needed(table: Path, tmp_path: Path) -> None:

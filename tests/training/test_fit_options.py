@@ -12,6 +12,7 @@ import torch
 
 from aigc_blender.generator.checkpoint import load_model
 from training.__main__ import main
+from training.run.monitor import Monitor
 from training.run.state import load_state
 
 
@@ -24,6 +25,12 @@ def film(tmp_path: Path) -> Path:
     path = tmp_path / "corner.mkv"
     iio.imwrite(path, clip, plugin="pyav", codec="ffv1", fps=12, in_pixel_format="rgb24", out_pixel_format="bgr0")
     return path
+
+
+@pytest.fixture(autouse=True)
+def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No sheets or videos, which take longer than a step and are tested elsewhere."""
+    monkeypatch.setattr(Monitor, "look", lambda _: None)
 
 
 def fit(film: Path, out: str, *options: str, anchored: str = "xy") -> int:
