@@ -49,10 +49,11 @@ def weights(film: Path, out: str, network: str = "discriminator") -> dict[str, t
 def test_footage_is_augmented_and_opaque_footage_held_tighter(film: Path) -> None:
     assert fit(film, "a.safetensors", "--steps", "1") == 0
     config = load_model(film.parent / "a.safetensors").card.training["config"]
-    assert (config["augment"], config["gamma"], config["rate"]) == (0.4, 16, 4e-4)
-    assert fit(film, "b.safetensors", "--steps", "1", "--augment", "0", "--gamma", "3", "--rate", "1e-3") == 0
+    assert [config[name] for name in ("augment", "gamma", "rate", "imprint")] == [0.4, 16, 4e-4, 0]
+    told = ["--augment", "0", "--gamma", "3", "--rate", "1e-3", "--imprint", "2"]
+    assert fit(film, "b.safetensors", "--steps", "1", *told) == 0
     config = load_model(film.parent / "b.safetensors").card.training["config"]
-    assert (config["augment"], config["gamma"], config["rate"]) == (0, 3, 1e-3)
+    assert [config[name] for name in ("augment", "gamma", "rate", "imprint")] == [0, 3, 1e-3, 2]
 
 
 def test_a_models_time_may_run_faster_than_the_footages(film: Path) -> None:
@@ -99,6 +100,7 @@ def test_options_that_contradict_are_one_sentence(film: Path, capsys: pytest.Cap
     for options, words in (
         (["--freeze", "2"], "--freeze"),
         (["--freeze", "-1"], "--freeze is -1"),
+        (["--imprint", "-1"], "--imprint is -1.0"),
         (["--augment", "0.9"], "--augment is 0.9"),
         (["--beside", "soup"], "soup"),
         (["--beside", "caustics", "--style", "caustics", "--clips", "1"], "another --style"),

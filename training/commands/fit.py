@@ -86,6 +86,13 @@ def add(commands: Any) -> None:
         help="weight of R1 + R2 at the start: more is steadier and slower (default: 8, with an opaque style 16)",
     )
     fit.add_argument(
+        "--imprint",
+        type=float,
+        default=0.0,
+        metavar="WEIGHT",
+        help="of evening out rows and columns that all frames share along axes without an anchor, where they show: 4 did, in the bundled models (default: 0)",
+    )
+    fit.add_argument(
         "--freeze",
         type=int,
         default=0,
@@ -173,6 +180,7 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
         gamma_end=gamma * GAMMA_FALL,
         horizon_clips=arguments.steps * arguments.batch,
         augment=arguments.augment,
+        imprint=arguments.imprint,
         freeze=arguments.freeze,
         alone=resume.alone if resume else STEPS_ALONE if start and taught is None else 0,
         seed=arguments.seed,
@@ -209,6 +217,8 @@ def _check(arguments: argparse.Namespace) -> None:
             raise TrainingError(f"--{name} is {value}; give a number above 0.")
     if arguments.start and arguments.resume:
         raise TrainingError("--resume begins with all that the run had learned; leave --from out.")
+    if not 0 <= arguments.imprint < float("inf"):
+        raise TrainingError(f"--imprint is {arguments.imprint}; give a number from 0 on.")
     if arguments.freeze < 0:
         raise TrainingError(f"--freeze is {arguments.freeze}; give a number of layers from 0 on.")
     if arguments.augment is not None and not 0 <= arguments.augment <= 0.8:
