@@ -16,7 +16,7 @@ from .stage import Colour, Point, add, camera, lamp, sky, stars, sun
 from .subject import LOOP, subject
 
 
-@subject(pixels=(256, 160), tile="x", element=128, seed=3, coverage=0.5, wind=0.6)
+@subject(pixels=(512, 320), tile="x", element=256, seed=3, coverage=0.5, wind=0.6)
 def clouds(item: Any) -> None:
     """A time-lapse behind a windmill."""
     camera((0, -19, 1.8), (0, 0, 4.4), lens=31)

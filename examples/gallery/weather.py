@@ -102,7 +102,7 @@ def snow(item: Any) -> None:
         show(item, veil, strength)
 
 
-@subject(pixels=(192, 192), element=128, tile="xy", seed=5, intensity=0.6, jaggedness=0.6, hue=0.25)
+@subject(pixels=(384, 384), element=256, tile="xy", seed=5, intensity=0.45, jaggedness=0.7, hue=0.25)
 def energy(item: Any) -> None:
     """A portal that opens in a ring of stone."""
     camera((-1.4, -8.6, 1.5), (0, 0, 2.15), lens=36)
