@@ -90,7 +90,7 @@ def add(commands: Any) -> None:
         type=float,
         default=0.0,
         metavar="WEIGHT",
-        help="of evening out rows and columns that all frames share along axes without an anchor, where they show: 4 did, in the bundled models (default: 0)",
+        help="of evening out rows and columns that all frames share along axes without an anchor; most bundled models were trained with 4 (default: 0)",
     )
     fit.add_argument(
         "--freeze",
