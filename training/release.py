@@ -14,12 +14,12 @@ from typing import Any
 from aigc_blender.card import Card, Style, read_model_file
 from aigc_blender.errors import ModelError
 from aigc_blender.generator.checkpoint import load_model, save_model
-from aigc_blender.generator.network import Generator
 
 from .errors import TrainingError
 from .export import thumbnail
 from .files import replacing
 from .footage.procedural import ELEMENTS
+from .leave_out import leave_out
 
 # By which two models of a style are told apart: of pictures and of motion, each against the simulation's own spread.
 JUDGED = ("patches, frames", "patches, lag 1", "kernel, frames", "kernel, lag 1")
@@ -41,13 +41,13 @@ real and real: ratios of patches near or below 1 flatter there, those of the ker
 """
 
 
-def release(model: Path, figures: Path, folder: Path, *, even_if_worse: bool = False) -> Path:
+def release(model: Path, figures: Path, folder: Path, states: Path, *, even_if_worse: bool = False) -> Path:
     """Write the model file to ``folder``, on its card the figures that an evaluation wrote as JSON, and thumbnails as frames are drawn now.
 
-    Styles that other models there draw as well are taken out of those: a style comes from one model.
+    Styles that other models there draw as well are taken out of those, and out of their exported states in ``states``: a style comes from one model.
 
     Raises:
-        TrainingError: the figures are of other weights, or a style of the model there measured better.
+        TrainingError: the figures are of other weights, a style of the model there measured better, or a state is of no use.
         ModelError: a model cannot be read or written.
     """
     source = load_model(model)
@@ -64,11 +64,12 @@ def release(model: Path, figures: Path, folder: Path, *, even_if_worse: bool = F
         for there in folder.glob("*.safetensors"):
             _refuse_worse(read_model_file(there).card, found, whole=there == target)
     styles = tuple(replace(style, thumbnail=thumbnail(source, style)) for style in source.card.styles)
-    save_model(target, as_rendered(replace(source.card, styles=styles, metrics=found)), source.network)
     drawn = {style.name for style in styles}
-    for other in folder.glob("*.safetensors"):
-        if other != target:
-            _take_out(drawn, other)
+    others = [leave_out(drawn, other, states) for other in folder.glob("*.safetensors") if other != target]
+    save_model(target, as_rendered(replace(source.card, styles=styles, metrics=found)), source.network)
+    for rest in others:
+        if rest is not None:
+            rest.write()
     return target
 
 
@@ -148,31 +149,6 @@ def _brief(style: dict[str, Any]) -> dict[str, Any]:
         for name, control in style["controls"].items()
     }
     return {"scores": scores, "controls": controls}
-
-
-def _take_out(names: set[str], path: Path) -> None:
-    """Leave a model file without these styles, and the others as they are; a file that has none left goes."""
-    model = load_model(path)
-    kept = [row for row, style in enumerate(model.card.styles) if style.name not in names]
-    if len(kept) == len(model.card.styles):
-        return
-    if not kept:
-        path.unlink()
-        return
-    drift = tuple(model.architecture.drift[row] for row in kept) if model.architecture.drift else ()
-    network = Generator(replace(model.architecture, styles=len(kept), drift=drift))
-    tensors = dict(model.network.state_dict())
-    network.load_state_dict({**tensors, **{rows: tensors[rows][kept] for rows in ("style", "control")}})
-    styles = tuple(model.card.styles[row] for row in kept)
-    measured = {name: style for name, style in model.card.metrics.get("styles", {}).items() if name not in names}
-    card = replace(
-        model.card,
-        styles=styles,
-        architecture=network.architecture.to_dict(),
-        channels="RGBA" if any(style.alpha for style in styles) else "RGB",
-        metrics={**model.card.metrics, "styles": measured} if measured else {},
-    )
-    save_model(path, card, network)
 
 
 def _refuse_worse(old: Card, found: dict[str, Any], *, whole: bool) -> None:

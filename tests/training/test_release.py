@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,7 +100,9 @@ def test_a_better_model_takes_the_place_and_a_worse_one_only_when_told(
 def test_a_style_moves_to_the_model_that_draws_it_better(tmp_path: Path, drift: Drift) -> None:
     shipped, folder = tmp_path / "shipped", home(tmp_path / "alone", 1, 0.9)
     shipped.mkdir()
-    assert run(home(tmp_path / "both", 0, 1.0, replace(TINY, drift=drift)), shipped) == 0
+    whole = home(tmp_path / "both", 0, 1.0, replace(TINY, drift=drift))
+    shutil.rmtree(whole / "tiny")
+    assert run(whole, shipped) == 0
     both = load_model(shipped / "tiny.safetensors")
     keep_fire_alone(folder)
     assert run(folder, shipped) == 0
@@ -118,10 +121,10 @@ def test_figures_of_other_weights_are_refused(tmp_path: Path) -> None:
     figures = folder / "tiny.json"
     figures.write_text(json.dumps({**json.loads(figures.read_text()), "digest": "0" * 64}))
     with pytest.raises(TrainingError, match="evaluate the model again"):
-        release(folder / "tiny.safetensors", figures, tmp_path)
+        release(folder / "tiny.safetensors", figures, tmp_path, tmp_path / "states")
     figures.write_text("[]")
     with pytest.raises(TrainingError, match="no figures"):
-        release(folder / "tiny.safetensors", figures, tmp_path)
+        release(folder / "tiny.safetensors", figures, tmp_path, tmp_path / "states")
     assert not (tmp_path / "tiny.safetensors").exists()
 
 

@@ -43,7 +43,8 @@ def _run(arguments: argparse.Namespace) -> int:
         raise TrainingError("No folder is given; name the one that training wrote to, or give --glow.")
     for model in released(arguments.folder):
         figures = model.with_suffix(".json")
-        print(f"Wrote {release(model, figures, arguments.models, even_if_worse=arguments.even_if_worse)}.")
+        target = release(model, figures, arguments.models, arguments.states, even_if_worse=arguments.even_if_worse)
+        print(f"Wrote {target}.")
         state = arguments.folder / model.stem
         if state.is_dir():
             take_state(state, arguments.states)
