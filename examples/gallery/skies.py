@@ -90,7 +90,7 @@ def smoke(item: Any) -> None:
     sun((0.9, -0.5, -0.2), 3.0, (1.0, 0.55, 0.3))
 
 
-@subject(pixels=(384, 128), tile="x", seed=8, intensity=0.7, hue=0.25, rays=0.7)
+@subject(pixels=(768, 256), tile="x", seed=8, intensity=0.7, hue=0.25, rays=0.7)
 def aurora(item: Any) -> None:
     """Northern lights over snowy mountains and a frozen lake."""
     camera((0, -14, 1.7), (0, 0, 3.9), lens=26)
