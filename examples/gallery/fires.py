@@ -115,7 +115,7 @@ def lava(item: Any) -> None:
     sun((0.5, 0.6, -0.7), 0.7, (0.75, 0.4, 0.4))
 
 
-@subject(pixels=(320, 240), tile="x", seed=2, density=0.75, speed=0.45, turbulence=0.55)
+@subject(pixels=(384, 256), tile="x", seed=2, density=0.75, speed=0.45, turbulence=0.55)
 def embers(item: Any) -> None:
     """Embers that rise from a forge, an anvil before it."""
     camera((-0.2, -6.7, 1.45), (-0.15, 0, 1.5), lens=37)
@@ -158,7 +158,7 @@ def embers(item: Any) -> None:
         ((0.4, 0.2, 0.8), 2.0, 1.0),
         ((0.3, -0.4, 1.2), 2.4, 1.0),
     ):
-        sparks = card("Embers", 4 / 3 * height * repeat, height, place, repeat, start=height)
+        sparks = card("Embers", 3 / 2 * height * repeat, height, place, repeat, start=height)
         faded(show(item, sparks, 1.4), left=0.4, right=0.4, bottom=0.12, top=0.3)
     lamp("Hearth", (0.35, 0.0, 1.35), 230, (1.0, 0.33, 0.07), radius=0.12)
     lamp("Blade", (-0.9, -2.1, 1.5), 45, (1.0, 0.4, 0.1), radius=0.1)
