@@ -7,9 +7,8 @@ import contextlib
 import errno
 import glob
 import json
-import os
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..errors import DeviceError, SequenceError
@@ -18,6 +17,7 @@ from .formats import Pixels, encode_frame
 from .metadata import read_metadata
 from .names import check_stem, frame_path, sidecar_path
 from .sidecar import Sidecar, read_sidecar
+from .whole import write_whole
 
 
 class SequenceWriter:
@@ -81,7 +81,7 @@ class SequenceWriter:
                     folder.mkdir(exist_ok=True)
                     made.append(folder)
             if not self._is_described():
-                self._replace(path, lambda temporary: _write_text(temporary, self._sidecar.to_json()))
+                write_whole(path, self._mark, lambda temporary: _write_text(temporary, self._sidecar.to_json()))
         except OSError as error:
             # Another process that has written this very recipe may have swept ours away.
             if isinstance(error, FileNotFoundError) and self._is_described():
@@ -108,7 +108,7 @@ class SequenceWriter:
         )
         path = self.path(number)
         try:
-            self._replace(path, lambda temporary: encode_frame(temporary, pixels, fmt, text, glow))
+            write_whole(path, self._mark, lambda temporary: encode_frame(temporary, pixels, fmt, text, glow))
         except OSError as error:
             # Another process that finished this very frame may have swept ours away.
             if not (isinstance(error, FileNotFoundError) and self._drawn_by(number)):
@@ -157,17 +157,6 @@ class SequenceWriter:
     def _has_frames(self) -> bool:
         name = f"{glob.escape(self._stem)}.[0-9]*{self.path(0).suffix}"
         return any(path.name.split(".")[-2].isdigit() for path in self.folder.glob(name))
-
-    def _replace(self, path: Path, write: Callable[[Path], None]) -> None:
-        temporary = path.with_name(f".{path.name}.{self._mark}.tmp")
-        try:
-            write(temporary)
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -21,10 +21,11 @@ from typing import IO
 from ..errors import AigcError, RuntimeMissingError, SequenceError, WorkerError, threads_told
 from ..library import find_models
 from ..recipe import recipe_from_dict
+from ..sequence.whole import leave
 from .previews import Previews
 from .protocol import PROTOCOL, Message, decode, encode, error_message
 
-GRACE_SECONDS = 3.0  # to finish the frame at hand after stdin has closed
+GRACE_SECONDS = 3.0  # to finish the work at hand after stdin has closed
 
 
 class _Gone(Exception):  # noqa: N818 - no error
@@ -84,7 +85,7 @@ class Server:
         self._queue.put(None)
         # Blender may be gone: end even if the work at hand, or the import of torch, does not.
         if not self._ended.wait(GRACE_SECONDS):
-            os._exit(1 if self._working.is_set() else 0)
+            leave(1 if self._working.is_set() else 0)
 
     def _hello(self) -> None:
         try:

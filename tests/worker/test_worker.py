@@ -238,6 +238,36 @@ def test_stopping_in_the_middle(worker: WorkerClient, tmp_path: Path) -> None:
     worker.stop()
 
 
+def test_one_that_leaves_before_its_work_is_done_finishes_the_file_at_hand(env: dict[str, str], tmp_path: Path) -> None:
+    """Drawing may take longer than the grace, and then the next frame but one is just being written."""
+    program = """
+import sys, time
+from pathlib import Path
+from aigc_blender.sequence import writer
+from aigc_blender.worker import server
+encode, half = writer.encode_frame, Path(sys.argv[1])
+def slowly(path, *args):
+    encode(path, *args)
+    half.touch()
+    time.sleep(2)
+writer.encode_frame, server.GRACE_SECONDS = slowly, 0.0
+sys.exit(server.main())
+"""
+    here = {**env, "PYTHONPATH": os.pathsep.join(sys.path)}
+    client = WorkerClient([sys.executable, "-c", program, str(tmp_path / "half")], tmp_path / "log", here)
+    client.start()
+    generate(client, tmp_path / "a", frames=range(1, 9))
+    deadline = time.monotonic() + PATIENCE
+    while not (tmp_path / "half").exists():
+        assert time.monotonic() < deadline, client.log.read_text()
+        time.sleep(0.01)
+    client.stop(timeout_s=PATIENCE)
+    assert client.pid
+    assert gone(client.pid)
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["fire.0001.png", "fire.recipe.json"]
+    assert read_metadata(tmp_path / "a" / "fire.0001.png")
+
+
 def test_a_worker_that_hangs_is_killed(tmp_path: Path) -> None:
     client = WorkerClient([sys.executable, "-c", "import time; time.sleep(600)"], tmp_path / "log")
     client.start()
