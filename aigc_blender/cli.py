@@ -30,6 +30,7 @@ from .runtime import command as runtime_command
 from .runtime.code import cli_command, install_code
 from .runtime.environment import child_environment
 from .runtime.find import PACKAGES, Runtime, find_runtime, list_devices, look_at
+from .runtime.interrupts import interrupts_later
 from .sequence.names import SUFFIXES, parse_frames
 from .sequence.sidecar import read_recipe
 
@@ -127,8 +128,9 @@ def _is_runtime() -> bool:
 def _generate_elsewhere(argv: list[str]) -> int:
     """Run the same command line in the runtime, with our own standard streams."""
     command = cli_command(find_runtime(), install_code(), argv)
-    child = subprocess.Popen(command, env={**os.environ, **child_environment()})
     try:
+        with interrupts_later():
+            child = subprocess.Popen(command, env={**os.environ, **child_environment()})
         return child.wait()
     except KeyboardInterrupt as end:
         # Ctrl-C reached the child too; SIGTERM did not.

@@ -8,6 +8,7 @@ failure, a crash or a cancel the next try goes on from there.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import queue
 import re
@@ -18,7 +19,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -29,6 +30,7 @@ from .exclusive import in_use, locked
 from .faults import explain
 from .find import Runtime, list_devices, look_at
 from .folders import user_folder
+from .interrupts import interrupts_later
 from .managed import (
     LOCK_FILE,
     Environment,
@@ -95,16 +97,19 @@ class Cancel:
             raise KeyboardInterrupt
 
     @contextlib.contextmanager
-    def ends(self, child: subprocess.Popen[str]) -> Any:
-        """Let it end a child, which does not outlive this."""
-        self._child = child
+    def ends(self, start: Callable[[], subprocess.Popen[str]]) -> Iterator[subprocess.Popen[str]]:
+        """Start a child that it can end, and that does not outlive this."""
+        child = None
         try:
+            with interrupts_later():
+                child = self._child = start()
             self.check()
-            yield
+            yield child
         finally:
             self._child = None
-            end_tree(child)
-            child.wait()
+            if child is not None:
+                end_tree(child)
+                child.wait()
 
 
 def end_tree(child: subprocess.Popen[str]) -> None:
@@ -272,7 +277,8 @@ class _Runner:
         self._say(what, start)
         command = [str(self._uv), *arguments]
         print("$", *command, file=self._log, flush=True)
-        child = subprocess.Popen(
+        start_child = functools.partial(
+            subprocess.Popen[str],
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -285,11 +291,9 @@ class _Runner:
             creationflags=NO_WINDOW,
             start_new_session=True,  # so that it can be ended with its children
         )
-        assert child.stdout is not None
         lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        reader = threading.Thread(target=_drain, args=(child.stdout, lines), name="aigc-uv", daemon=True)
-        reader.start()
-        with self._cancel.ends(child):
+        with self._cancel.ends(start_child) as child:
+            threading.Thread(target=_drain, args=(child.stdout, lines), name="aigc-uv", daemon=True).start()
             said = self._follow(what, lines, start, end)
         self._cancel.check()
         if child.returncode:

@@ -272,6 +272,46 @@ def test_an_end_in_the_middle_leaves_no_child_and_can_be_resumed(tmp_path: Path,
     assert not list(runtimes_folder().glob(".*"))  # whatever was left
 
 
+@needs_scripts
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_as_uv_starts_leaves_no_child(tmp_path: Path, wheels: Path, number: int, code: int) -> None:
+    pid_file = tmp_path / "pid"
+    slow = script(
+        tmp_path / "uv", f'[ "$1" = --version ] && echo uv 9.9.9 && exit; echo $$ > "{pid_file}"; exec sleep 1000'
+    )
+    # uv runs, and the line that is told so has not been reached.
+    program = """
+import os, subprocess, sys, time
+from pathlib import Path
+from aigc_blender.cli import main
+
+begin, pid_file = subprocess.Popen.__init__, Path(sys.argv[2])
+
+def begin_and_signal(child, command, **more):
+    begin(child, command, **more)
+    if command[1] == "venv":
+        while not (pid_file.exists() and pid_file.read_text().endswith("\\n")):
+            time.sleep(0.01)
+        os.kill(os.getpid(), int(sys.argv[1]))
+
+subprocess.Popen.__init__ = begin_and_signal
+sys.exit(main(sys.argv[3:]))
+"""
+    words = ["runtime", "install", "--wheels", str(wheels), "--python", str(PYTHON), "--uv", str(slow)]
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(int(number)), pid_file, *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert ended.returncode == code, ended.stderr
+    assert not runs(int(pid_file.read_text()))
+    assert not list(runtimes_folder().glob(".new-*"))
+
+
 def test_two_at_once_make_one(wheels: Path) -> None:
     arguments = ("install", "--json", "--wheels", wheels, "--python", PYTHON, "--uv", uv_program())
     both = [child(*arguments) for _ in range(2)]
