@@ -75,7 +75,7 @@ def torch(item: Any) -> None:
         box("Crate", (size,) * 3, (1.2 + 0.75 * i, -0.7 - 0.2 * i, 0), wood, turn=(0, 0, draw.uniform(-20, 20)))
 
 
-@subject(pixels=(512, 1024), tile="xy", element=256, seed=5, heat=0.6, flow=0.7)
+@subject(pixels=(512, 1024), tile="xy", element=256, seed=5, heat=0.4, flow=0.7)
 def lava(item: Any) -> None:
     """A river of lava that winds down from a volcano between dark rocks."""
     camera((0, -8, 2.3), (0.3, 4, 1.2), lens=30)
