@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 _half_written = threading.Lock()  # held as long as a file is
-_door = threading.Lock()  # which all pass on the way to that one, and who leaves shuts: it serves nobody in turn
+_door = threading.Lock()  # passed on the way to that one; shut by who leaves, as the other may go to a new file first
 
 
 def write_whole(path: Path, mark: str, write: Callable[[Path], None]) -> None:
