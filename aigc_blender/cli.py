@@ -128,11 +128,14 @@ def _is_runtime() -> bool:
 def _generate_elsewhere(argv: list[str]) -> int:
     """Run the same command line in the runtime, with our own standard streams."""
     command = cli_command(find_runtime(), install_code(), argv)
+    child = None
     try:
         with interrupts_later():
             child = subprocess.Popen(command, env={**os.environ, **child_environment()})
         return child.wait()
     except KeyboardInterrupt as end:
+        if child is None:
+            raise
         # Ctrl-C reached the child too; SIGTERM did not.
         if isinstance(end, _Terminated):
             child.terminate()

@@ -27,5 +27,5 @@ def interrupts_later() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    for late in came:
-        signal.raise_signal(late)
+        for late in came:  # where the body failed as well
+            signal.raise_signal(late)

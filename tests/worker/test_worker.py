@@ -239,7 +239,7 @@ def test_stopping_in_the_middle(worker: WorkerClient, tmp_path: Path) -> None:
 
 
 def test_one_that_leaves_before_its_work_is_done_finishes_the_file_at_hand(env: dict[str, str], tmp_path: Path) -> None:
-    """Drawing may take longer than the grace, and then the next frame but one is just being written."""
+    """Drawing may outlast the grace, while a frame that was drawn before is being written."""
     program = """
 import sys, time
 from pathlib import Path
