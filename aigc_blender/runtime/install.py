@@ -113,7 +113,7 @@ class Cancel:
 
 
 def end_tree(child: subprocess.Popen[str]) -> None:
-    """Kill a child that was started with ``apart``, and its children."""
+    """Kill a child that leads a process group of its own, with all in it."""
     if child.poll() is not None:
         return
     if sys.platform == "win32":
