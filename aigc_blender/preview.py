@@ -35,7 +35,8 @@ from .recipe import Recipe, zoom
 from .sequence.formats import linear, scene_linear
 from .sequence.formats import straight as divided
 
-STREAMS, WINDOWS = 6, 3  # how many settings' features are kept, and spans of knots of each: 150 MB at the most
+STREAMS, WINDOWS = 6, 3  # how many settings' features are kept, and spans of knots of each
+SPARE = 100 * 10**6  # bytes that those of all settings but the newest may have
 LEVELS = 65535  # of the alpha that colour is divided by, as in a PNG of 16 bits
 
 
@@ -75,6 +76,11 @@ class _Stream:
     def find(self, wanted: Window) -> tuple[Window, torch.Tensor] | None:
         """Features that are known for all cells of a window."""
         return next((known for known in self.known if known[0].holds(wanted)), None)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the features."""
+        return sum(features.nbytes for _, features in self.known)
 
     def learn(self, window: Window, features: torch.Tensor) -> None:
         """Keep features, in place of the oldest and of those that are a part of them."""
@@ -248,7 +254,10 @@ class Painter(Sampler):
             with torch.inference_mode():
                 scene = self.network.scene(rows, columns, fields.placement)
             stream = _Stream(key, job, fields, rows, columns, scene)
-        self._streams = [*(s for s in self._streams if s is not stream), stream][-STREAMS:]
+        others = [s for s in self._streams if s is not stream][-STREAMS + 1 :]
+        while sum(s.size for s in others) > SPARE:
+            del others[0]
+        self._streams = [*others, stream]
         return stream, stream is not newest
 
     def _period(self, job: Job) -> int:

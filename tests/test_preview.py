@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,12 @@ import pytest
 from aigc_blender.errors import RecipeError
 from aigc_blender.generator.checkpoint import load_model
 from aigc_blender.generator.sampler import Sampler
+from aigc_blender.library import BUNDLED
 from aigc_blender.preview import Painter, Picture
 from aigc_blender.recipe import Recipe, Track
+from aigc_blender.worker.buffer import PREVIEW_PIXELS
 from tests.models import FINE, TINY, tiny_model
 
-LIMIT = 128 * 320
 DRIFT = ((-0.03, 0.06), (0.02, -0.05))
 ALIKE = 2e-4  # other blocks, other rounding
 
@@ -41,7 +43,7 @@ def painter(sampler: Sampler) -> Iterator[Painter]:
     painter.close()
 
 
-def drawn(painter: Painter, recipe: Recipe, number: int, limit: int = LIMIT) -> Picture:
+def drawn(painter: Painter, recipe: Recipe, number: int, limit: int = PREVIEW_PIXELS) -> Picture:
     picture = painter.draw(recipe, number, limit)
     assert picture is not None
     return picture
@@ -126,10 +128,34 @@ def test_playing_needs_the_head_alone_and_a_change_of_settings_does_not(
     assert len(asked) == first_round + 1
 
 
+def test_of_large_pictures_fewer_settings_are_kept(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipes = [Recipe("fire", seed=seed, width=64, height=64) for seed in range(4)]
+    for recipe in recipes:
+        drawn(painter, recipe, 5)
+    room = sum(stream.size for stream in painter._streams[:2])
+    monkeypatch.setattr("aigc_blender.preview.SPARE", room)
+    drawn(painter, recipes[-1], 5)
+    assert [stream.job.recipe.seed for stream in painter._streams] == [1, 2, 3]
+    monkeypatch.setattr("aigc_blender.preview.SPARE", 0)
+    drawn(painter, recipes[-1], 5)
+    assert [stream.job.recipe.seed for stream in painter._streams] == [3]
+
+
+@pytest.mark.parametrize("path", sorted(BUNDLED.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_what_a_bundled_model_draws_of_usual_frames_is_previewed_as_it_will_be(path: Path) -> None:
+    model = load_model(path)
+    painter = Painter(model)
+    for style in model.card.styles:
+        for width, height in ((256, 256), (1920, 1080)):
+            recipe = Recipe(style.name, model=model.file.digest, width=width, height=height)
+            assert drawn(painter, recipe, 1).exact, (style.name, width, height)
+    painter.close()
+
+
 def test_what_is_given_up_is_not_lost(painter: Painter) -> None:
     recipe = Recipe("fire", seed=3, width=64, height=64)
-    assert painter.draw(recipe, 7, LIMIT, newer=lambda: True) is None
-    assert painter.draw(recipe, 7, LIMIT, newer=lambda: True) is not None  # its features were there
+    assert painter.draw(recipe, 7, PREVIEW_PIXELS, newer=lambda: True) is None
+    assert painter.draw(recipe, 7, PREVIEW_PIXELS, newer=lambda: True) is not None  # its features were there
 
 
 def test_pixels_for_blender_are_light_from_the_bottom_up() -> None:

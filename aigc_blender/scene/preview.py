@@ -20,13 +20,11 @@ from bpy.app.handlers import persistent
 
 from ..card import Style
 from ..errors import AigcError, ModelError, RecipeError, WorkerError
-from ..worker.buffer import Pixels, PreviewBuffer
+from ..worker.buffer import PREVIEW_PIXELS, Pixels, PreviewBuffer
 from ..worker.client import Inbox
 from . import images, item, jobs, shader, stand_in
 from .inputs import Inputs
 from .warm import Machine, error_of
-
-LIMIT = 320 * 128  # pixels of a picture: what the network draws of a frame up to 2.5 times as wide as high
 
 
 @dataclass
@@ -64,7 +62,7 @@ def start(machine: Machine, style_of: Callable[[Any], Style | None]) -> None:
     stop()
     path = Path(bpy.app.tempdir) / f"aigc-preview-{uuid.uuid4().hex[:8]}"
     try:
-        buffer = PreviewBuffer.create(path, LIMIT)
+        buffer = PreviewBuffer.create(path, PREVIEW_PIXELS)
     except OSError as error:
         raise AigcError(f"{path} cannot be written ({error.strerror}); free some space to preview.") from None
     _state.ended = None
@@ -158,7 +156,7 @@ def _ask(session: _Session, scene: Any) -> None:
         "preview",
         session.inbox,
         **fields,
-        limit=LIMIT,
+        limit=PREVIEW_PIXELS,
         device=session.machine.device,
         buffer=str(session.buffer.path),
     )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.float32]
 
 SLOTS = 2
+PREVIEW_PIXELS = 640 * 256  # what a network that draws 256 rows makes of a frame up to 2.5 times as wide as high
 _STAMP, _SIZE = struct.Struct("<Q"), struct.Struct("<II")
 _HEADER = _STAMP.size + _SIZE.size
 _PIXEL = 16  # bytes: four floats

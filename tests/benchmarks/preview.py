@@ -3,7 +3,7 @@
 
     python -m tests.benchmarks.preview [STYLE]
 
-Latencies are wall-clock milliseconds (median, 95th percentile, longest) of 128x128 frames, the bare call's are given for
+Latencies are wall-clock milliseconds (median, 95th percentile, longest) of 256x256 frames, the bare call's are given for
 the same moment of the same machine: on a busy one look at the ratio. Processor time is the worker's, a picture (Linux).
 """
 
@@ -25,10 +25,10 @@ from aigc_blender.library import model_for_style
 from aigc_blender.recipe import Recipe
 from aigc_blender.runtime.code import install_code, worker_command
 from aigc_blender.runtime.find import look_at
-from aigc_blender.worker.buffer import PreviewBuffer
+from aigc_blender.worker.buffer import PREVIEW_PIXELS, PreviewBuffer
 from aigc_blender.worker.client import Inbox, WorkerClient
 
-SIZE, LIMIT, POLL_SECONDS, FRAME_SECONDS = 128, 128 * 320, 0.002, 1 / 24
+SIZE, POLL_SECONDS, FRAME_SECONDS = 256, 0.002, 1 / 24
 COLD, PLAYED = 30, 120
 
 
@@ -38,12 +38,12 @@ class Bench:
     def __init__(self, client: WorkerClient, folder: Path) -> None:
         self._client = client
         self._inbox: Inbox = queue.SimpleQueue()
-        self._buffer = PreviewBuffer.create(folder / "preview", LIMIT)
+        self._buffer = PreviewBuffer.create(folder / "preview", PREVIEW_PIXELS)
 
     def ask(self, recipe: Recipe, frame: int) -> float:
         """Milliseconds from the request to the pixels in this process."""
         start = time.perf_counter()
-        given = {"limit": LIMIT, "straight": False, "device": "cpu", "buffer": str(self._buffer.path)}
+        given = {"limit": PREVIEW_PIXELS, "straight": False, "device": "cpu", "buffer": str(self._buffer.path)}
         request = self._client.send("preview", self._inbox, recipe=recipe.to_dict(), frame=frame, **given)
         while True:
             while self._inbox.empty():

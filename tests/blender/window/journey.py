@@ -55,7 +55,10 @@ def _run(arguments: argparse.Namespace, home: Path) -> dict[str, object]:
     command = [arguments.blender, "-noaudio", "--window-geometry", "0", "0", width, height, "--enable-event-simulate"]
     with (arguments.out / "blender.log").open("wb") as log:
         blender = subprocess.Popen(
-            [*command, "--python-exit-code", "1", "--python", str(HERE / "steps.py")], env=environment, stdout=log, stderr=subprocess.STDOUT
+            [*command, "--python-exit-code", "1", "--python", str(HERE / "steps.py")],
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
         try:
             return _attend(blender, arguments)
