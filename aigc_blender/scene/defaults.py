@@ -10,7 +10,7 @@ import bpy
 from ..card import Style
 from . import item, versions
 
-LONG_SIDE = 1024  # pixels of a frame as large as the render's: the models know 128, so more only enlarges
+LONG_SIDE = 1024  # pixels of a frame for the whole render, about: more would only enlarge what the network draws
 # A loop is seamless in playback too, so it is the default. One of a whole scene up to LONGEST is what Generate draws;
 # in a longer scene it repeats after LOOP seconds, or one click would draw thousands of frames.
 LONGEST_SECONDS = 20
@@ -26,15 +26,21 @@ def apply(group: Any, scene: Any, style: Style) -> None:
     settings.frame_start = max(0, scene.frame_start)
     settings.frame_end = settings.frame_start + round(LOOP_SECONDS * rate) - 1
     if settings.placement == {"BACKDROP"} and not style.aspect:
-        settings.width, settings.height = render_size(scene)
+        settings.width, settings.height = render_size(scene, style)
 
 
-def render_size(scene: Any) -> tuple[int, int]:
-    """Width and height of the render in pixels, scaled down to a long side of LONG_SIDE."""
+def render_size(scene: Any, style: Style) -> tuple[int, int]:
+    """Width and height of the render in pixels; of a larger one than LONG_SIDE scaled down, near to that.
+
+    Then it is a whole multiple of the greatest height that the style is drawn at, so that all detail is there.
+    """
     render = scene.render
     width = render.resolution_x * render.resolution_percentage / 100 * render.pixel_aspect_x
     height = render.resolution_y * render.resolution_percentage / 100 * render.pixel_aspect_y
-    scale = min(1.0, LONG_SIDE / max(width, height))
+    scale = LONG_SIDE / max(width, height)
+    if scale < 1:
+        scale = style.max_height * max(1, round(scale * height / style.max_height)) / height
+    scale = min(1.0, scale)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 

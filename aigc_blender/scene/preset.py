@@ -30,7 +30,7 @@ def apply(group: Any, preset: Preset, style: Style, scene: Any) -> None:
         baking.still(group, f'["{control.name}"]')
         group[control.name] = preset.controls.get(control.name, control.default)
     settings.style_b_name = ""
-    settings.width, settings.height = preset.size or defaults.render_size(scene)
+    settings.width, settings.height = preset.size or defaults.render_size(scene, style)
     settings.element_height = preset.element_height
     settings.use_loop, settings.format = preset.loop, preset.format
     settings.tile_x, settings.tile_y = "x" in preset.tile, "y" in preset.tile

@@ -81,7 +81,7 @@ def draw_size(layout: Any, scene: Any, group: Any, entry: catalog.Entry) -> None
         )
         _line(layout, fades if style.alpha else goes_on, "INFO")
     elif "BACKDROP" in settings.placement and not settings.tile_x and not settings.tile_y:
-        width, height = defaults.render_size(scene)
+        width, height = defaults.render_size(scene, style)
         shape = (settings.width * height) / (settings.height * width)
         if not 1 / SHAPES_DIFFER < shape < SHAPES_DIFFER:
             _line(layout, iface("Not the shape of the render:"), "INFO")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import json
 import string
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,17 @@ def test_a_new_element_suits_the_scene(tmp_path: Path) -> None:  # noqa: ARG001
     bpy.ops.aigc.add(style="caustics")
     plate = scene.aigc_item.aigc
     assert plate.placement == {"BACKDROP"}
-    assert (plate.width, plate.height) == (1024, 576) == defaults.render_size(scene)
+    assert (plate.width, plate.height) == (910, 512)
+    tall = replace(kit.PLATE, max_height=256)
+    for width, height, size in (
+        (960, 540, (960, 540)),
+        (1920, 1080, (910, 512)),
+        (1998, 1080, (947, 512)),
+        (2580, 1080, (1223, 512)),
+        (1080, 1920, (576, 1024)),
+    ):
+        scene.render.resolution_x, scene.render.resolution_y = width, height
+        assert defaults.render_size(scene, tall) == size
 
 
 @kit.in_blender
