@@ -50,11 +50,13 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_while_a_lock_is_taken_still_ends_the_run(tmp_path: Path, number: int, code: int) -> None:
-    words = [str(int(number)), str(tmp_path), "generate", *LONG.split(), "--out", str(tmp_path)]
+SIGNALS = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+
+
+def check_stops(code: int, *python: str) -> None:
+    """Run Python, which signals itself, and see that it ends as it should, with one line."""
     ended = subprocess.run(
-        [sys.executable, "-c", AT_THE_WORST, *words],
+        [sys.executable, *python],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -64,24 +66,20 @@ def test_a_signal_while_a_lock_is_taken_still_ends_the_run(tmp_path: Path, numbe
     )
     assert ended.returncode == code, ended.stderr
     assert re.fullmatch(r"aigc: Stopped.+\.\n", ended.stderr), ended.stderr
+
+
+@SIGNALS
+def test_a_signal_while_a_lock_is_taken_still_ends_the_run(tmp_path: Path, number: int, code: int) -> None:
+    words = [str(int(number)), str(tmp_path), "generate", *LONG.split(), "--out", str(tmp_path)]
+    check_stops(code, "-c", AT_THE_WORST, *words)
     assert 3 <= whole(tmp_path) < 400
     assert not list(tmp_path.glob(".*"))
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@SIGNALS
 def test_a_signal_while_the_runtime_does_not_start_is_told_as_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
 ) -> None:
     monkeypatch.setenv("AIGC_PYTHON", sys.executable)
     words = [str(int(number)), "generate", *FIRE.split(), "--frames", "1", "--out", str(tmp_path / "out")]
-    ended = subprocess.run(
-        [sys.executable, "-S", "-c", AS_NO_CHILD_COMES, *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    assert ended.returncode == code, ended.stderr
-    assert re.fullmatch(r"aigc: Stopped.+\.\n", ended.stderr), ended.stderr
+    check_stops(code, "-S", "-c", AS_NO_CHILD_COMES, *words)
