@@ -90,7 +90,9 @@ def imprint(clips: NDArray[np.uint8], cell: int, anchored: Collection[str]) -> f
     mean over a cell. All clips lie in the lattice alike; what each shows for itself is left out. 0 without a free axis.
     """
     free = torch.tensor([[axis not in anchored for axis in AXES]])
-    swings = torch.cat([waves(torch.from_numpy(c[None].astype("float32")) / 127.5 - 1, (0, 0), cell, free) for c in clips])
+    swings = torch.cat(
+        [waves(torch.from_numpy(c[None].astype("float32")) / 127.5 - 1, (0, 0), cell, free) for c in clips]
+    )
     means, parts = swings.mean(0)[..., :1].clamp(min=LEAST), swings[..., 1:]
     # Products of different clips alone: their expectation is the square of what they have in common.
     common = parts.sum(0).square() - parts.square().sum(0)
