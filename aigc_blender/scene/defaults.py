@@ -37,10 +37,10 @@ def render_size(scene: Any, style: Style) -> tuple[int, int]:
     render = scene.render
     width = render.resolution_x * render.resolution_percentage / 100 * render.pixel_aspect_x
     height = render.resolution_y * render.resolution_percentage / 100 * render.pixel_aspect_y
-    scale = LONG_SIDE / max(width, height)
+    scale = min(1.0, LONG_SIDE / max(width, height))
     if scale < 1:
-        scale = style.max_height * max(1, round(scale * height / style.max_height)) / height
-    scale = min(1.0, scale)
+        rows = style.max_height * max(1, round(scale * height / style.max_height))
+        scale = min(1.0, rows / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
