@@ -140,6 +140,7 @@ class Trainer:
         drawn = draw_batch(self.footage, rng, count, config.frames, config.size * across, stride, self.device, share)
         real = shown_batch(drawn, config.size)
         self._set_rates()
+        _let_learn(self.learning, True)  # a step that broke off may have left them so
 
         # 1. Draw noise: a field's seed a clip, and where in its lattice the clip lies.
         seeds = torch.from_numpy(rng.integers(2**32, size=count)[share]).to(self.device)
@@ -196,7 +197,6 @@ class Trainer:
                 parts["imprint"] = self._imprinted(window, drawn, offset)
                 loss = loss + config.imprint * parts["imprint"]
             losses |= self._update(self.generator_optimiser, loss, parts)
-            _let_learn(self.learning, True)
         self.leads.take(losses, count * views(across))
         self._adapt()
         losses |= {"lead": self.leads.mean, "augment": self.augment}

@@ -210,6 +210,36 @@ def test_not_a_number_stops_before_anything_is_updated() -> None:
     assert all(torch.equal(a, b) for a, b in zip(before, run.generator.parameters(), strict=True))
 
 
+def test_after_a_loss_that_was_no_number_it_goes_on_from_a_state_as_if_there_had_been_none(tmp_path: Path) -> None:
+    """Here the generator's, which an update of the discriminator that overflowed makes so."""
+    run = trainer()
+    run.step()
+    save_state(tmp_path, run.state())
+    expected = run.step()
+
+    def go_back() -> None:
+        state = load_state(tmp_path)
+        assert state is not None
+        run.load_state(state)
+
+    go_back()
+    real, broken = run._update, [False]
+
+    def overflow(optimiser: torch.optim.Optimizer, *rest: Any) -> dict[str, float]:
+        losses = real(optimiser, *rest)
+        if optimiser is run.discriminator_optimiser and not broken[0]:
+            broken[0] = True
+            with torch.no_grad():
+                run.discriminator.score.bias.fill_(float("nan"))
+        return losses
+
+    run._update = overflow  # type: ignore[method-assign]
+    with pytest.raises(NotFiniteError):
+        run.step()
+    go_back()
+    assert run.step() == expected
+
+
 def test_a_few_steps_give_what_they_gave_before() -> None:
     """Losses and weights against the record; it notices a rate that is 1 % greater."""
     from tests.training import golden  # it uses what is above

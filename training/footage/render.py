@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
-from collections.abc import Callable, Collection, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +18,14 @@ from torch.nn.functional import avg_pool2d
 
 from aigc_blender.card import AXES, Style
 
+from ..errors import FootageError
 from ..lock import locked
 from .clips import Footage
 from .procedural import ELEMENTS
+from .procedural.element import Element
 
 CLIPS_AT_ONCE = 8
+STATE = "cache.json"
 
 
 def render_footage(
@@ -36,59 +43,78 @@ def render_footage(
     """Clips of the named elements at each element height, from the cache in ``folder`` where it has them.
 
     Rendered at the greatest height and averaged down by whole factors; control values are drawn
-    uniformly, those of the names in ``varied`` alone where it is given, and others stay at their defaults. A cache that was left unfinished continues at the clip it had reached.
+    uniformly, those of the names in ``varied`` alone where it is given, and others stay at their defaults. A cache that was left
+    unfinished continues at the clip it had reached. What other arguments gave lies beside it, untouched.
+
+    Raises:
+        FootageError: the cache cannot be written.
     """
     footage = []
     for name in names:
-        own = folder / name
-        own.mkdir(parents=True, exist_ok=True)
-        with locked(own / "lock"):  # of two runs, one renders
-            footage.append(_render(own, name, clips, frames, sorted(heights), seed, varied, device, report))
+        element = ELEMENTS[name]
+        held = [] if varied is None else [control.name for control in element.controls if control.name not in varied]
+        plan = _Plan(clips, frames, tuple(sorted(heights)), seed, tuple(held))
+        own = folder / f"{name}-{plan.key}"
+        try:
+            own.mkdir(parents=True, exist_ok=True)
+            with locked(own / "lock"):  # of two runs, one renders
+                footage.append(_render(own, element, plan, device, report))
+        except OSError as error:
+            raise FootageError(
+                f"{own}: the footage cannot be stored ({error.strerror}); free some space or give another --cache."
+            ) from None
     return footage
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What is rendered of an element; ``held``: controls that stay at their defaults."""
+
+    clips: int
+    frames: int
+    heights: tuple[int, ...]  # rising
+    seed: int
+    held: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:12]
+
+    def shape(self, height: int) -> tuple[int, int, int, int, int]:
+        return (self.clips, self.frames, height, height, 4)
+
+
 def _render(
-    folder: Path,
-    name: str,
-    clips: int,
-    frames: int,
-    heights: Sequence[int],
-    seed: int,
-    varied: Collection[str] | None,
-    device: torch.device | str,
-    report: Callable[[str], None],
+    folder: Path, element: Element, plan: _Plan, device: torch.device | str, report: Callable[[str], None]
 ) -> Footage:
-    element = ELEMENTS[name]
-    held = [] if varied is None else [control.name for control in element.controls if control.name not in varied]
-    spec = {"clips": clips, "frames": frames, "heights": list(heights), "seed": seed, "held": held}
-    state = folder / "cache.json"
-    done = 0
-    if state.is_file():
-        stored = json.loads(state.read_text())
-        done = stored.pop("done") if {**stored, "done": 0} == {**spec, "done": 0} else 0
-    values = np.random.default_rng([seed, *name.encode()]).random((clips, len(element.controls)), np.float32)
+    clips, frames, heights = plan.clips, plan.frames, plan.heights
+    values = np.random.default_rng([plan.seed, *element.name.encode()]).random(
+        (clips, len(element.controls)), np.float32
+    )
     for index, control in enumerate(element.controls):
-        if control.name in held:
+        if control.name in plan.held:
             values[:, index] = control.default
-    paths = {height: folder / f"{height}.npy" for height in heights}
-    mode = "r+" if done else "w+"
+    paths = {height: folder / f"{height}.rgba" for height in heights}
+    done = _finished(folder, plan, paths)
     if done < clips:
-        arrays = {
-            h: np.lib.format.open_memmap(p, mode, np.uint8, None if done else (clips, frames, h, h, 4))
-            for h, p in paths.items()
-        }
-        for start in range(done, clips, CLIPS_AT_ONCE):
-            stop = min(start + CLIPS_AT_ONCE, clips)
-            controls = torch.from_numpy(values[start:stop])
-            film = element.render(controls, frames, heights[-1], seed * 100_003 + start, device)
-            for height, array in arrays.items():
-                array[start:stop] = _shrunk(film, heights[-1] // height)
-                array.flush()
-            state.write_text(json.dumps({**spec, "done": stop}))
-            report(f"Rendered {stop} of {clips} clips of {name}.")
-    scales: dict[int, NDArray[np.uint8]] = {h: np.load(p, mmap_mode="r") for h, p in paths.items()}
+        with contextlib.ExitStack() as files:
+            # Written, not mapped: a full disk is then an error that can be told.
+            outputs = {h: files.enter_context(p.open("r+b" if done else "wb")) for h, p in paths.items()}
+            for height, output in outputs.items():
+                output.seek(done * math.prod(plan.shape(height)[1:]))
+                output.truncate()
+            for start in range(done, clips, CLIPS_AT_ONCE):
+                stop = min(start + CLIPS_AT_ONCE, clips)
+                controls = torch.from_numpy(values[start:stop])
+                film = element.render(controls, frames, heights[-1], plan.seed * 100_003 + start, device)
+                for height, output in outputs.items():
+                    output.write(_shrunk(film, heights[-1] // height).tobytes())
+                    output.flush()
+                _note(folder, stop)
+                report(f"Rendered {stop} of {clips} clips of {element.name}.")
+    scales: dict[int, NDArray[np.uint8]] = {h: np.memmap(p, np.uint8, "r", shape=plan.shape(h)) for h, p in paths.items()}
     style = Style(
-        name=name,
+        name=element.name,
         anchored=element.anchored,
         fps=element.fps,
         native_height=min(heights),
@@ -102,6 +128,23 @@ def _render(
     )
     periodic = tuple(axis for axis in AXES if axis not in element.anchored)
     return Footage(style, scales, values, periodic)
+
+
+def _finished(folder: Path, plan: _Plan, paths: Mapping[int, Path]) -> int:
+    """How many clips are there at all heights, as far as they were noted."""
+    state = folder / STATE
+    if not state.is_file():
+        return 0
+    done = int(json.loads(state.read_text())["done"])
+    whole = [path.is_file() and path.stat().st_size // math.prod(plan.shape(h)[1:]) for h, path in paths.items()]
+    found = min(done, *whole)
+    return found if found == plan.clips else found // CLIPS_AT_ONCE * CLIPS_AT_ONCE
+
+
+def _note(folder: Path, done: int) -> None:
+    part = folder / f"{STATE}.part"
+    part.write_text(json.dumps({"done": done}))
+    part.replace(folder / STATE)
 
 
 def _shrunk(film: torch.Tensor, factor: int) -> NDArray[np.uint8]:

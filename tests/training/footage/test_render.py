@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from training.errors import FootageError
 from training.footage.clips import Footage
 from training.footage.procedural import ELEMENTS
 from training.footage.render import render_footage
@@ -59,3 +63,62 @@ def test_what_has_a_place_sideways_was_seen_as_wide_as_high(tmp_path: Path) -> N
     torch, snow = render_footage(tmp_path, names, clips=1, frames=2, heights=[32])
     assert (torch.style.anchored, torch.style.aspect) == (("x", "y"), 1.0)
     assert (snow.style.anchored, snow.style.aspect) == ((), 0.0)
+
+
+def test_footage_in_use_stays_as_it_is_while_other_footage_is_rendered(tmp_path: Path) -> None:
+    first, _ = render(tmp_path)
+    before = first.scales[64].copy()
+    other, _ = render(tmp_path, seed=1)
+    assert not np.array_equal(other.scales[64], before)
+    assert np.array_equal(first.scales[64], before)
+    _, told = render(tmp_path)
+    assert not told, "both are kept"
+
+
+def test_what_was_broken_off_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    whole, _ = render(tmp_path / "whole", clips=20)
+
+    class Broken(Exception):
+        pass
+
+    def break_off(line: str) -> None:
+        if line.startswith("Rendered 16"):
+            raise Broken
+
+    with pytest.raises(Broken):
+        render_footage(tmp_path / "half", ["snow"], clips=20, frames=2, heights=[64, 32], report=break_off)
+    (folder,) = (tmp_path / "half").iterdir()
+    with (folder / "32.rgba").open("r+b") as file:  # as after a power cut: noted, but not all on the disk
+        file.truncate(file.seek(0, os.SEEK_END) - 100)
+    went_on, told = render(tmp_path / "half", clips=20)
+    assert told[0].startswith("Rendered 16 of 20"), "from the last whole eight clips of both heights"
+    for height, clips in whole.scales.items():
+        assert np.array_equal(clips, went_on.scales[height])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process")
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    """A file may not become larger than 64 KiB in a process that is asked for 96."""
+    code = f"""
+import resource, signal
+from pathlib import Path
+from training.errors import FootageError
+from training.footage.render import render_footage
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, 2**16))
+try:
+    render_footage(Path({str(tmp_path)!r}), ["snow"], clips=3, frames=2, heights=[64])
+except FootageError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "free some space or give another --cache" in done.stdout
+    footage, _ = render(tmp_path, heights=[64])
+    assert footage.scales[64].any(axis=(1, 2, 3, 4)).all(), "nothing of it is taken for whole"
+
+
+def test_a_cache_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(FootageError, match="give another --cache"):
+        render(tmp_path / "file")
