@@ -16,7 +16,7 @@ import torch
 from aigc_blender.card import Control, Style
 from aigc_blender.generator.network import Generator
 from tests.models import TINY
-from training.footage.clips import Batch, Footage, draw_batch, draw_crops
+from training.footage.clips import Batch, Footage, draw_batch, draw_crops, read_crops
 from training.run.state import load_state, save_state
 from training.trainer import Config, NotFiniteError, Trainer, draw_window
 
@@ -48,6 +48,22 @@ def test_a_crop_knows_where_it_lies() -> None:
     shown = (batch.clips[:, 0, :, 5, 0] + 1) / 2 * 63 + 0.5
     assert torch.allclose(shown, height, atol=0.5)
     assert len(batch.claim.placement.base[:, 1].unique()) > 4
+
+
+def test_a_mirrored_crop_lies_where_the_mirrored_picture_has_it() -> None:
+    """Pixels get brighter from left to right: mirrored ones tell how far from the right edge they were."""
+    picture = np.zeros((1, 8, 32, 64, 4), np.uint8)
+    picture[..., :3] = 4 * np.arange(64, dtype=np.uint8)[:, None]
+    style = Style("ramp", anchored=("x", "y"))
+    footage = Footage(style, {32: picture}, np.zeros((1, 0), np.float32), mirror=True, filmed=True)
+    crops = draw_crops([footage], np.random.default_rng(0), 16, 3, 32, 1)
+    assert len({crop.mirrored for crop in crops}) == 2
+    batch = read_crops([footage], crops, 3, 32, 1, torch.device("cpu"))
+    place = torch.arange(32) + 0.5 - batch.claim.placement.base[:, 0, None]  # from the middle, to the right
+    brightness = (batch.clips[:, 0, 5, :, 0] + 1) * 127.5 / 4 + 0.5 - 32
+    side = torch.tensor([-1.0 if crop.mirrored else 1.0 for crop in crops])[:, None]
+    assert torch.allclose(brightness, side * place, atol=0.01)
+    assert batch.claim.still[..., :3].std() < 1e-5, "what always stands there is the same from left and right"
 
 
 def test_opaque_styles_are_opaque_and_whole_periods_wrap_in_both_members() -> None:

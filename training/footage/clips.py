@@ -41,7 +41,8 @@ class Footage:
 
     @cached_property
     def stills(self) -> dict[int, NDArray[np.float32]]:
-        """The mean of all frames by element height, (H, W, 4) in -1..1, along free axes too; empty unless filmed."""
+        """The mean of all frames by element height, (H, W, 4) in -1..1, along free axes too, and of their mirror images
+        where those count; empty unless filmed."""
         means: dict[int, NDArray[np.float32]] = {}
         if not self.filmed:
             return means
@@ -50,6 +51,8 @@ class Footage:
             frames = clips.reshape(-1, *clips.shape[2:])
             chosen = frames[:: max(1, len(frames) // MEAN_OF)]
             mean = chosen.mean(0, dtype=np.float64) / 127.5 - 1
+            if self.mirror:
+                mean = (mean + mean[:, ::-1]) / 2
             means[height] = np.broadcast_to(mean.mean(free, keepdims=True), mean.shape).astype(np.float32)
         return means
 
@@ -166,8 +169,9 @@ def read_crops(
             stills[n] = source.stills[crop.height][rows[:, None], columns]
         for of, clip in ((controls, crop.clip), (others, crop.other)):
             of[n, : len(source.style.controls)] = source.controls[clip]
-        # Anchors: the bottom edge of the footage, and its middle.
-        bases[n] = wide / 2 - crop.column, tall - crop.row
+        # Anchors: the bottom edge of the footage, and its middle; a mirrored crop is one of the mirrored picture.
+        left = wide - size - crop.column if crop.mirrored else crop.column
+        bases[n] = wide / 2 - left, tall - crop.row
         periods[n] = [
             size if axis in source.periodic and extent == size else 0 for axis, extent in (("x", wide), ("y", tall))
         ]
