@@ -20,6 +20,7 @@ MAX_FILE_BYTES = 64 * 2**20
 MAX_HEADER_BYTES = 4 * 2**20
 MAX_JSON_DEPTH = 12
 THUMBNAIL_SIZE = 128  # pixels a side, raw RGB, base64 in the card
+MAX_STYLES = 60  # so many thumbnails leave room for words in the header
 UNKNOWN_RIGHTS = "unknown: ask before commercial use"
 MAX_GLOW = 1000  # a half float ends at 65504
 AXES = ("x", "y")

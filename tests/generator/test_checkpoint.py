@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aigc_blender.card import read_model_file
+from aigc_blender.card import MAX_STYLES, THUMBNAIL_SIZE, Control, read_model_file
 from aigc_blender.errors import ModelError
 from aigc_blender.generator.checkpoint import load_model, save_model
-from tests.models import tiny_model
+from aigc_blender.generator.network import Generator
+from tests.models import TINY, tiny_model
 
 Edit = Callable[[dict[str, Any]], Any]
 
@@ -101,6 +104,19 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
 def test_text_in_a_card_cannot_reorder_or_control_the_screen(tmp_path: Path) -> None:
     path = rewritten(tiny_model(tmp_path), card_edit(lambda c: c.update(licence="free\u202eeerf\x1b[31m")))
     assert read_model_file(path).card.licence == "freeeerf[31m"
+
+
+def test_as_many_styles_as_a_model_may_have_fit_into_a_file(tmp_path: Path) -> None:
+    model = load_model(tiny_model(tmp_path))
+    picture = base64.b64encode(bytes(3 * THUMBNAIL_SIZE**2)).decode()
+    controls = tuple(Control(f"a_control_{n}", low=("low",) * 5, high=("high",) * 5) for n in range(4))
+    styles = tuple(
+        replace(model.card.styles[0], name=f"{n:032d}", thumbnail=picture, controls=controls) for n in range(MAX_STYLES)
+    )
+    network = Generator(replace(TINY, styles=MAX_STYLES, controls=4))
+    card = replace(model.card, styles=styles, architecture=network.architecture.to_dict())
+    save_model(tmp_path / "many.safetensors", card, network)
+    assert len(load_model(tmp_path / "many.safetensors").card.styles) == MAX_STYLES
 
 
 def test_a_failed_save_leaves_the_file_before(tmp_path: Path) -> None:

@@ -142,6 +142,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> bool:
     """Train as asked; whether the run reached its limit."""
+    from aigc_blender.card import MAX_STYLES
     from aigc_blender.generator.checkpoint import load_model
 
     from ..fit import Limits, clip_frames, fit
@@ -166,6 +167,8 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
         else:
             footage, label = _real(arguments, clip_frames(Config()), device)
     styles = [source.style for source in footage]
+    if len(styles) > MAX_STYLES:
+        raise TrainingError(f"{len(styles)} styles are more than a model file holds; give at most {MAX_STYLES}.")
     opaque = not all(style.alpha for style in styles)
     filmed = any(source.filmed for source in footage)
     gamma = arguments.gamma or (16.0 if opaque else 8.0)

@@ -41,8 +41,10 @@ class Footage:
 
     @cached_property
     def stills(self) -> dict[int, NDArray[np.float32]]:
-        """The mean of all frames by element height, (H, W, 4) in -1..1, along free axes too, and of their mirror images
-        where those count; empty unless filmed."""
+        """The mean of all frames by element height, (H, W, 4) in -1..1, along free axes too; empty unless filmed.
+
+        Where left and right may be exchanged, their mirror images count as well.
+        """
         means: dict[int, NDArray[np.float32]] = {}
         if not self.filmed:
             return means

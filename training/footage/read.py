@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from collections import Counter
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from aigc_blender.card import UNKNOWN_RIGHTS, Control, Rights, Style
+from aigc_blender.card import MAX_STYLES, UNKNOWN_RIGHTS, Control, Rights, Style
 
 from ..errors import FootageError
 from ..lock import locked
@@ -26,6 +27,7 @@ from .tags import ClipTag, CropChoice, StyleTag, Tags, find_tags, tag_sources, t
 
 RATE_TOLERANCE = 0.05  # between films of one style: 23.976 goes with 24 and with 25, 30 does not
 FORMAT = 3  # of the cache
+LONGEST_NAME = 32  # of a style
 
 Report = Callable[[str], None]
 
@@ -111,14 +113,20 @@ def read_footage(
     default = style or style_name(paths)
     groups: dict[str, list[tuple[Source, ClipTag]]] = {}
     films: list[Finding] = []
-    for source, tag in zip(sources, tag_sources(sources, tags), strict=True):
-        name = tag.style or (style_name(source.files) if each else default)
+    tagged = list(zip(sources, tag_sources(sources, tags), strict=True))
+    taken = {tag.style for _, tag in tagged if tag.style}
+    for source, tag in tagged:
+        name = tag.style or (_own_name(source, taken) if each else default)
         if tag.skip:
             films.append(Finding(name, source.name, str(source.files[0]), skipped="tagged to be skipped"))
         else:
             groups.setdefault(name, []).append((source, tag))
     if not groups:
         raise FootageError("None of the footage can be used; give videos or numbered pictures of larger size.")
+    if len(groups) > MAX_STYLES:
+        raise FootageError(
+            f"{len(groups)} styles are more than a model file holds; give films of at most {MAX_STYLES}, or train several models."
+        )
     footage, used = [], []
     for name, members in groups.items():
         clips, found = _read_style(name, members, tag_style(name, tags), wishes, cache, report)
@@ -132,8 +140,25 @@ def style_name(paths: Sequence[Path]) -> str:
     """A style's name from that of the first file or folder."""
     first = paths[0].resolve()
     first = first.parent if first.suffix == ".toml" else first
-    stem = first.name if first.is_dir() else first.stem.rstrip("0123456789")
-    return re.sub("[^a-z0-9_-]+", "_", stem.lower()).strip("_-")[:32] or "footage"
+    return _as_name(first.name if first.is_dir() else first.stem.rstrip("0123456789"))
+
+
+def _own_name(source: Source, taken: set[str]) -> str:
+    """A name that no other film has, from a video's name with its number, of pictures what stands before theirs; taken from now on."""
+    first = source.files[0]
+    stem = first.stem if source.is_video else first.stem.rstrip("0123456789") or first.resolve().parent.name
+    name = base = _as_name(stem)
+    for number in itertools.count(2):
+        if name not in taken:
+            break
+        suffix = f"_{number}"
+        name = base[: LONGEST_NAME - len(suffix)] + suffix
+    taken.add(name)
+    return name
+
+
+def _as_name(text: str) -> str:
+    return re.sub("[^a-z0-9_-]+", "_", text.lower()).strip("_-")[:LONGEST_NAME] or "footage"
 
 
 def _read_style(

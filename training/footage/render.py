@@ -112,7 +112,9 @@ def _render(
                     output.flush()
                 _note(folder, stop)
                 report(f"Rendered {stop} of {clips} clips of {element.name}.")
-    scales: dict[int, NDArray[np.uint8]] = {h: np.memmap(p, np.uint8, "r", shape=plan.shape(h)) for h, p in paths.items()}
+    scales: dict[int, NDArray[np.uint8]] = {
+        h: np.memmap(p, np.uint8, "r", shape=plan.shape(h)) for h, p in paths.items()
+    }
     style = Style(
         name=element.name,
         anchored=element.anchored,

@@ -15,6 +15,7 @@ import OpenImageIO
 import pytest
 from numpy.typing import NDArray
 
+from aigc_blender.card import MAX_STYLES
 from training.errors import FootageError
 from training.footage.clips import Footage
 from training.footage.read import read_footage, style_name
@@ -273,6 +274,40 @@ def test_films_of_different_scenes_are_told_and_can_each_be_a_style(tmp_path: Pa
     apart = read_footage([tmp_path], tmp_path / "cache", size=32, frames=9, each=True, **options)
     assert [f.style.name for f in apart.footage] == ["left", "right"]
     assert not any("--each" in line for line in lines)
+
+
+def test_each_film_has_a_style_of_its_own_whatever_its_name(tmp_path: Path) -> None:
+    film = moving(12)
+    for name in ("shot_01.mkv", "shot_02.mkv", "more/shot_02.mkv", "0001.mkv", "火.mkv", "水.mkv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        video(tmp_path / name, film)
+    (tmp_path / "fire").mkdir()
+    for number, pixels in enumerate(film):
+        picture(tmp_path / "fire" / f"{number:04d}.png", pixels.astype(np.float32) / 255, "uint8")
+    (tmp_path / "footage.toml").write_text('[[clips]]\nfiles = "shot_01.mkv"\nstyle = "footage"\n')
+    material = read_footage(
+        [tmp_path], tmp_path / "cache", size=32, frames=9, crop="none", anchored=(), each=True, report=print
+    )
+    names = {film.path.removeprefix(f"{tmp_path}/"): film.style for film in material.films}
+    assert names == {
+        "shot_01.mkv": "footage",
+        "shot_02.mkv": "shot_02_2",
+        "more/shot_02.mkv": "shot_02",
+        "0001.mkv": "0001",
+        "水.mkv": "footage_2",
+        "火.mkv": "footage_3",
+        "fire/0000.png": "fire",
+    }
+    assert len(material.footage) == len(names)
+
+
+def test_more_styles_than_a_model_holds_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    for number in range(MAX_STYLES + 1):
+        (tmp_path / f"{number}.mkv").write_bytes(b"")
+    lines: list[str] = []
+    with pytest.raises(FootageError, match=f"{MAX_STYLES + 1} styles"):
+        read_footage([tmp_path], tmp_path / "cache", size=32, frames=9, each=True, report=lines.append)
+    assert not lines
 
 
 def test_takes_of_one_scene_are_one_style(tmp_path: Path) -> None:

@@ -78,14 +78,14 @@ def test_footage_in_use_stays_as_it_is_while_other_footage_is_rendered(tmp_path:
 def test_what_was_broken_off_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     whole, _ = render(tmp_path / "whole", clips=20)
 
-    class Broken(Exception):
+    class BrokenOffError(Exception):
         pass
 
     def break_off(line: str) -> None:
         if line.startswith("Rendered 16"):
-            raise Broken
+            raise BrokenOffError
 
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenOffError):
         render_footage(tmp_path / "half", ["snow"], clips=20, frames=2, heights=[64, 32], report=break_off)
     (folder,) = (tmp_path / "half").iterdir()
     with (folder / "32.rgba").open("r+b") as file:  # as after a power cut: noted, but not all on the disk
