@@ -32,6 +32,17 @@ class Label:
     rights: Rights = field(default_factory=Rights)
 
 
+def inherited(label: Label, card: Card) -> Label:
+    """The label of what goes on from a model's weights: what that one's footage and licence permit holds for it as well."""
+    own, theirs = label.rights, card.rights
+    statement = f"{own.statement}; begun with {card.name}: {theirs.statement}"
+    if theirs.statement == own.statement or theirs.statement.startswith(f"{own.statement}; "):
+        statement = theirs.statement
+    sources = tuple(dict.fromkeys((*own.sources, *theirs.sources)))
+    digests = tuple(dict.fromkeys((*own.digests, *theirs.digests)))
+    return replace(label, licence=label.licence or card.licence, rights=Rights(statement, sources, digests))
+
+
 def build_model(
     network: Generator, styles: Sequence[Style], label: Label, training: Mapping[str, Any], path: Path = Path("unsaved")
 ) -> Model:

@@ -69,7 +69,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class File:
-    """A film given, with the digest of its bytes and whether the model was trained on it."""
+    """A film given, with the digest of its bytes (see ``sources.digests``) and whether the model was trained on it."""
 
     name: str
     digest: str
@@ -212,7 +212,7 @@ def films(
     if footage is None:
         raise EvaluationError(f"The footage's tags give no film of style {style.name}; give --style or other footage.")
     used = [film for film in material.films if film.style == style.name and not film.skipped]
-    files = tuple(File(film.name, film.digest, _role(film.digest, card.rights.digests)) for film in used)
+    files = tuple(File(film.name, film.digests[0], _role(film.digests, card.rights.digests)) for film in used)
     held_out = np.zeros(len(footage.controls), bool)
     for film, file in zip(used, files, strict=True):
         held_out[film.first : film.first + film.clips] = file.role == HELD_OUT
@@ -296,10 +296,11 @@ def _controls_of(style: Style | Element) -> list[str]:
     return [control.name for control in style.controls]
 
 
-def _role(digest: str, trained_on: Sequence[str]) -> str:
+def _role(digests: Sequence[str], trained_on: Sequence[str]) -> str:
+    """Of a film, or of a sequence of pictures: one that was trained on is enough."""
     if not trained_on:
         return UNKNOWN
-    return TRAINED if digest in trained_on else HELD_OUT
+    return HELD_OUT if set(trained_on).isdisjoint(digests) else TRAINED
 
 
 def _cropped(footage: Footage, style: Style, height: int) -> Clips:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -12,6 +13,7 @@ import torch
 
 from aigc_blender.generator.checkpoint import load_model
 from training.__main__ import main
+from training.bundled import MODELS
 from training.run.monitor import Monitor
 from training.run.state import load_state
 
@@ -23,6 +25,14 @@ def film(tmp_path: Path) -> Path:
     clip = rng.integers(0, 60, (30, 32, 40, 3)).astype(np.uint8)
     clip[:, :16, :20] += 150
     path = tmp_path / "corner.mkv"
+    iio.imwrite(path, clip, plugin="pyav", codec="ffv1", fps=12, in_pixel_format="rgb24", out_pixel_format="bgr0")
+    return path
+
+
+def another(film: Path) -> Path:
+    """A film of the same scene beside it, as long and as large."""
+    path = film.with_name("other.mkv")
+    clip = np.random.default_rng(1).integers(0, 200, (30, 32, 40, 3)).astype(np.uint8)
     iio.imwrite(path, clip, plugin="pyav", codec="ffv1", fps=12, in_pixel_format="rgb24", out_pixel_format="bgr0")
     return path
 
@@ -58,7 +68,7 @@ def test_footage_is_augmented_and_opaque_footage_held_tighter(film: Path) -> Non
 
 def test_a_models_time_may_run_faster_than_the_footages(film: Path) -> None:
     assert fit(film, "a.safetensors", "--steps", "1") == 0
-    assert fit(film, "b.safetensors", "--steps", "1", "--tempo", "2") == 0
+    assert fit(film, "b.safetensors", "--steps", "1") == 0
     usual, quick = (load_model(film.parent / name).card for name in ("a.safetensors", "b.safetensors"))
     assert quick.styles[0].fps == 2 * usual.styles[0].fps
     assert quick.training["config"]["tempo"] == 2
@@ -94,6 +104,71 @@ def test_frozen_layers_stay_as_the_run_before_left_them(film: Path) -> None:
     frozen = {name for name in before if name.startswith(("stem.", "blocks.0."))}
     assert same - {"score.bias"} == frozen  # which cancels in pairs
     assert load_model(film.parent / "b.safetensors").card.training["config"]["alone"] == 0
+
+
+def test_what_a_model_began_with_stays_on_its_card(film: Path) -> None:
+    """Whose footage it was, what that permits, and that it cannot be held out."""
+    start, other = str(film.parent / "a.safetensors"), another(film)
+    assert fit(film, "a.safetensors", "--steps", "1", "--rights", "stock of X, not for distribution") == 0
+    card = load_model(Path(start)).card
+    options = ["--from", start, "--rights", "ours"]
+    assert fit(other, "b.safetensors", "--steps", "1", *options) == 0
+    tuned = load_model(film.parent / "b.safetensors").card
+    assert tuned.rights.statement == f"ours; begun with {card.name}: stock of X, not for distribution"
+    assert tuned.rights.sources == ("other.mkv", "corner.mkv")
+    assert set(tuned.rights.digests) > set(card.rights.digests)
+    assert main(["export", str(film.parent / "b.safetensors"), "--to", str(film.parent / "c")]) == 0
+    (film.parent / "b.safetensors").rename(film.parent / "c.safetensors")
+    for steps in ("2", "3"):  # from the exported state, and from its own
+        went_on = ["--resume", str(film.parent / "c"), "--rights", "ours", "--steps", steps]
+        assert fit(other, "d.safetensors", *went_on) == 0
+        assert load_model(film.parent / "d.safetensors").card.rights == tuned.rights
+
+
+def test_the_licence_of_what_a_model_began_with_holds(film: Path) -> None:
+    assert fit(film, "a.safetensors", "--steps", "1", "--from", str(MODELS / "sky.safetensors")) == 0
+    card = load_model(film.parent / "a.safetensors").card
+    assert card.licence == "GPL-3.0-or-later"
+    assert card.rights.sources == ("corner.mkv", "training/footage/procedural")
+
+
+def test_a_run_goes_on_with_the_films_it_began_with(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit(film, "a.safetensors", "--steps", "1") == 0
+    model = (film.parent / "a.safetensors").read_bytes()
+    another(film).replace(film)
+    assert fit(film, "a.safetensors", "--steps", "2") == 2
+    assert "holds a run with footage '1 files" in capsys.readouterr().err
+    assert (film.parent / "a.safetensors").read_bytes() == model
+
+
+def test_a_run_goes_on_as_it_began_whatever_became_of_what_it_began_with(film: Path) -> None:
+    start, other = str(film.parent / "a.safetensors"), another(film)
+    assert fit(film, "a.safetensors", "--steps", "1") == 0
+    options = ["--from", start, "--freeze", "1"]
+    assert fit(other, "b.safetensors", "--steps", "1", *options) == 0
+    shutil.rmtree(film.parent / "a.safetensors.run")
+    assert fit(other, "b.safetensors", "--steps", "2", *options) == 0
+    config = load_model(film.parent / "b.safetensors").card.training["config"]
+    assert config["alone"] == 0
+
+
+@pytest.mark.slow
+def test_a_drift_that_was_learned_goes_on_from_an_exported_state(tmp_path: Path) -> None:
+    def train(folder: str, *options: str) -> int:
+        out = tmp_path / folder / "fire.safetensors"
+        out.parent.mkdir(exist_ok=True)
+        where = ["--cache", str(tmp_path / "cache"), "--out", str(out), "--device", "cpu"]
+        return main(
+            ["fit", "--procedural", "--style", "fire", "--size", "32", "--clips", "2", "--batch", "2", *where, *options]
+        )
+
+    assert train("a", "--steps", "1", "--from", str(MODELS / "fire-and-smoke.safetensors")) == 0
+    model = tmp_path / "a" / "fire.safetensors"
+    assert load_model(model).card.training["config"]["drift"]
+    assert main(["export", str(model), "--to", str(tmp_path / "state")]) == 0
+    shutil.copy(model, tmp_path / "state.safetensors")
+    assert train("b", "--steps", "2", "--resume", str(tmp_path / "state")) == 0
+    assert load_model(tmp_path / "b" / "fire.safetensors").card.training["steps"] == 2
 
 
 def test_options_that_contradict_are_one_sentence(film: Path, capsys: pytest.CaptureFixture[str]) -> None:

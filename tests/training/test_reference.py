@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from aigc_blender.card import Card, Control, Rights, Style
-from tests.training.footage.films import ripples, write_video
+from tests.training.footage.films import ripples, write_picture, write_video
+from training.footage.sources import digests, find_sources
 from training.metrics.report import EvaluationError
 from training.reference import HELD_OUT, SHORTEST, TRAINED, UNKNOWN, Protocol, Reference, films, simulations
 
@@ -68,6 +69,29 @@ def test_held_out_films_are_compared_with_and_those_trained_on_are_searched(tmp_
     seen = reference(card(trained), trained, cache=tmp_path / "cache")
     assert not seen.unseen
     assert any("No film is held out" in note for note in seen.notes)
+
+
+def test_pictures_of_which_some_were_trained_on_are_not_held_out(tmp_path: Path) -> None:
+    """However many are before or after those: a run of pictures is one film."""
+    folder = tmp_path / "shot"
+    folder.mkdir()
+    for number, frame in enumerate(ripples(100, 36, 50)):
+        write_picture(folder / f"{number:04d}.png", frame[..., :3].astype(np.float32) / 255, "uint8")
+    (source,), _ = find_sources([folder])
+    part = source.between(10, 60)
+    assert part is not None
+    trained = Card("Fire", (STYLE,), {}, rights=Rights("ours", digests=digests(part)))
+    for first, last, role in (
+        (0, 99, TRAINED),
+        (15, 55, TRAINED),
+        (10, 60, TRAINED),
+        (60, 99, TRAINED),
+        (61, 99, HELD_OUT),
+    ):
+        tags = tmp_path / "footage.toml"
+        tags.write_text(f'[[clips]]\nfiles = "shot/*.png"\nframes = [{first}, {last}]\n')
+        (file,) = reference(trained, tmp_path, cache=tmp_path / "cache").files
+        assert file.role == role, (first, last)
 
 
 def test_of_a_film_taller_than_the_element_an_anchored_style_takes_the_bottom(tmp_path: Path) -> None:

@@ -249,7 +249,7 @@ def test_after_a_loss_that_was_no_number_it_goes_on_from_a_state_as_if_there_had
                 run.discriminator.score.bias.fill_(float("nan"))
         return losses
 
-    run._update = overflow  # type: ignore[method-assign]
+    run._update = overflow  # type: ignore[assignment,method-assign]
     with pytest.raises(NotFiniteError):
         run.step()
     go_back()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ from . import reading
 
 if TYPE_CHECKING:
     import torch
+
+    from aigc_blender.card import Card
+    from aigc_blender.generator.checkpoint import Model
 
     from ..distributed import Team
     from ..export import Label
@@ -145,6 +149,7 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
     from aigc_blender.card import MAX_STYLES
     from aigc_blender.generator.checkpoint import load_model
 
+    from ..export import inherited
     from ..fit import Limits, clip_frames, fit
     from ..precision import half_precision
     from ..trainer import Config
@@ -153,11 +158,12 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
     start = load_model(arguments.start) if arguments.start else None
     taught = _discriminator(arguments.start) if arguments.start else None
     resume = _exported(arguments)
-    if start and taught is None:
+    begun = _begun(arguments, resume)
+    if start and taught is None and not begun:
         print(
             f"{arguments.start}: its discriminator is not beside it; a new one first learns alone, for {STEPS_ALONE} steps."
         )
-    if arguments.freeze and taught is None and resume is None:
+    if arguments.freeze and taught is None and not begun:
         raise TrainingError(
             "--freeze keeps what a discriminator has learned; give --from a model whose .run folder is there."
         )
@@ -166,6 +172,8 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
             footage, label = _procedural(arguments, device)
         else:
             footage, label = _real(arguments, clip_frames(Config()), device)
+        if ancestor := _ancestor(arguments, start, resume):
+            label = inherited(label, ancestor)
     styles = [source.style for source in footage]
     if len(styles) > MAX_STYLES:
         raise TrainingError(f"{len(styles)} styles are more than a model file holds; give at most {MAX_STYLES}.")
@@ -174,8 +182,8 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
     gamma = arguments.gamma or (16.0 if opaque else 8.0)
     config = Config(
         size=arguments.size,
-        tempo=arguments.tempo or (learned_tempo(start, styles) if start else 1.0),
-        drift=learned_drift(start, styles) if start and not filmed else (),
+        tempo=arguments.tempo or begun.get("tempo") or (learned_tempo(start, styles) if start else 1.0),
+        drift=begun.get("drift", learned_drift(start, styles) if start and not filmed else ()),
         batch=arguments.batch,
         objective=arguments.objective,
         rate=arguments.rate or (4e-4 if opaque else 6e-4),
@@ -185,7 +193,7 @@ def _fit(arguments: argparse.Namespace, team: Team, device: torch.device) -> boo
         augment=arguments.augment,
         imprint=arguments.imprint,
         freeze=arguments.freeze,
-        alone=resume.alone if resume else STEPS_ALONE if start and taught is None else 0,
+        alone=begun.get("alone", STEPS_ALONE if start and taught is None else 0),
         seed=arguments.seed,
         half=half_precision(arguments.precision, device),
     )
@@ -238,6 +246,26 @@ def _check(arguments: argparse.Namespace) -> None:
         )
 
 
+def _begun(arguments: argparse.Namespace, resume: Exported | None) -> Mapping[str, Any]:
+    """The configuration of the run that the command goes on with; empty where it begins one.
+
+    What a run found out from the files round its start is as it was then, whatever has become of them.
+
+    Raises:
+        TrainingError: what is there cannot be read.
+    """
+    from ..run.run import states_folder
+    from ..run.state import load_state
+
+    try:
+        state = load_state(states_folder(arguments.out), report=lambda _: None)
+    except OSError as error:
+        raise TrainingError(f"{states_folder(arguments.out)}: cannot be read ({error.strerror}); see to it.") from None
+    state = state or (resume.plain if resume else {})
+    config = dict(state.get("config", {}))
+    return {**config, "drift": tuple(tuple(shift) for shift in config.get("drift", ()))} if config else config
+
+
 def _discriminator(model: Path) -> dict[str, torch.Tensor] | None:
     """The weights of the discriminator in the run that made a model, where its state is still there."""
     from ..run.run import states_folder
@@ -254,6 +282,18 @@ def _exported(arguments: argparse.Namespace) -> Exported | None:
     if not arguments.resume:
         return None
     return read_exported(arguments.resume, [arguments.out, *sorted(MODELS.glob("*.safetensors"))])
+
+
+def _ancestor(arguments: argparse.Namespace, start: Model | None, resume: Exported | None) -> Card | None:
+    """The card of the model whose weights the run goes on from: with an exported state that of what it made so far."""
+    from aigc_blender.card import read_model_file
+
+    if start is not None:
+        return start.card
+    if resume is None:
+        return None
+    path = arguments.out if arguments.out.is_file() else resume.model_file()
+    return read_model_file(path).card if path else None
 
 
 def _procedural(arguments: argparse.Namespace, device: torch.device) -> tuple[list[Footage], Label]:

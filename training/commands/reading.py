@@ -42,7 +42,8 @@ def read(arguments: argparse.Namespace, frames: int, report: Callable[[str], Non
         TrainingError: which argument is wrong.
         FootageError: the footage is of no use.
     """
-    from ..footage.read import read_footage, style_name
+    from ..footage.names import style_name
+    from ..footage.read import read_footage
     from ..footage.tags import ANCHORED, parse_crop
 
     if arguments.each and arguments.style:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import re
 from collections import Counter
@@ -20,14 +19,14 @@ from aigc_blender.card import MAX_STYLES, UNKNOWN_RIGHTS, Control, Rights, Style
 from ..errors import FootageError
 from ..lock import locked
 from .clips import Footage
-from .sources import Source, digest, find_sources
+from .names import own_name, style_name
+from .sources import Source, digests, find_sources
 from .store import Clips, Film, load_clips, write_clips
 from .survey import Survey, survey
 from .tags import ClipTag, CropChoice, StyleTag, Tags, find_tags, tag_sources, tag_style
 
 RATE_TOLERANCE = 0.05  # between films of one style: 23.976 goes with 24 and with 25, 30 does not
-FORMAT = 3  # of the cache
-LONGEST_NAME = 32  # of a style
+FORMAT = 4  # of the cache
 
 Report = Callable[[str], None]
 
@@ -37,8 +36,8 @@ class Finding:
     """What became of a film.
 
     ``first`` and ``clips``: its clips in the style's footage. ``picture``: height and width of its pictures, ``crop``
-    the x, y, width and height used of them. ``motion``: mean change within half a second, of 255. ``digest``: SHA-256 of its
-    files. ``skipped``: why it gave no clips.
+    the x, y, width and height used of them. ``motion``: mean change within half a second, of 255. ``digests``: see
+    ``sources.digests``. ``skipped``: why it gave no clips.
     """
 
     style: str
@@ -52,7 +51,7 @@ class Finding:
     anchored: tuple[str, ...] = ()
     picture: tuple[int, int] = (0, 0)
     crop: tuple[int, int, int, int] = (0, 0, 0, 0)
-    digest: str = ""
+    digests: tuple[str, ...] = ()
     skipped: str = ""
 
 
@@ -116,7 +115,7 @@ def read_footage(
     tagged = list(zip(sources, tag_sources(sources, tags), strict=True))
     taken = {tag.style for _, tag in tagged if tag.style}
     for source, tag in tagged:
-        name = tag.style or (_own_name(source, taken) if each else default)
+        name = tag.style or (own_name(source, taken) if each else default)
         if tag.skip:
             films.append(Finding(name, source.name, str(source.files[0]), skipped="tagged to be skipped"))
         else:
@@ -134,31 +133,6 @@ def read_footage(
         films += found
         used += found
     return Material(footage, _rights(rights, groups, used, tags), tuple(films))
-
-
-def style_name(paths: Sequence[Path]) -> str:
-    """A style's name from that of the first file or folder."""
-    first = paths[0].resolve()
-    first = first.parent if first.suffix == ".toml" else first
-    return _as_name(first.name if first.is_dir() else first.stem.rstrip("0123456789"))
-
-
-def _own_name(source: Source, taken: set[str]) -> str:
-    """A name that no other film has, from a video's name with its number, of pictures what stands before theirs; taken from now on."""
-    first = source.files[0]
-    stem = first.stem if source.is_video else first.stem.rstrip("0123456789") or first.resolve().parent.name
-    name = base = _as_name(stem)
-    for number in itertools.count(2):
-        if name not in taken:
-            break
-        suffix = f"_{number}"
-        name = base[: LONGEST_NAME - len(suffix)] + suffix
-    taken.add(name)
-    return name
-
-
-def _as_name(text: str) -> str:
-    return re.sub("[^a-z0-9_-]+", "_", text.lower()).strip("_-")[:LONGEST_NAME] or "footage"
 
 
 def _read_style(
@@ -237,7 +211,7 @@ def _look(
             if trimmed is None:
                 raise FootageError(f"{source.name}: has none of the frames {clip.frames}.")
             found = survey(trimmed, crop, wishes.size, frames)
-            fingerprint = digest(trimmed)
+            fingerprints = digests(trimmed)
         except FootageError as error:
             skip(source, _reason(error, source))
             continue
@@ -251,7 +225,7 @@ def _look(
         values = tuple(clip.controls.get(c.name, c.default) for c in controls)
         rate = found.fps or wishes.fps
         large = shorter >= 2 * wishes.size
-        films.append(Film(trimmed, found, rate, height, width, large, fingerprint, frames, values))
+        films.append(Film(trimmed, found, rate, height, width, large, fingerprints, frames, values))
     films = _of_one_rate(films, skip)
     if not films:
         raise FootageError(
@@ -269,7 +243,7 @@ def _look(
                 anchored=film.survey.anchored,
                 picture=(film.survey.height, film.survey.width),
                 crop=(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start),
-                digest=film.digest,
+                digests=film.digests,
             )
         )
     return films, findings
@@ -406,5 +380,5 @@ def _rights(
     return Rights(
         statement or "; ".join(statements),
         tuple(film.name for film in films),
-        tuple(film.digest for film in films),
+        tuple(dict.fromkeys(digest for film in films for digest in film.digests)),
     )

@@ -109,8 +109,8 @@ def first_frame(path: Path) -> Frame:
     return first.frame
 
 
-def digest(source: Source) -> str:
-    """SHA-256 of a file, or of the digests of a sequence's pictures in their order, hexadecimal.
+def digests(source: Source) -> tuple[str, ...]:
+    """SHA-256, hexadecimal: of a video's file; of a sequence that of the digests of its pictures in their order, then these.
 
     Raises:
         FootageError: a file cannot be read.
@@ -123,8 +123,9 @@ def digest(source: Source) -> str:
         except OSError as error:
             raise unreadable(path, error.strerror) from None
     if source.is_video:
-        return hashes[0].hexdigest()
-    return hashlib.sha256(b"".join(h.digest() for h in hashes)).hexdigest()
+        return (hashes[0].hexdigest(),)
+    whole = hashlib.sha256(b"".join(h.digest() for h in hashes))
+    return (whole.hexdigest(), *(h.hexdigest() for h in hashes))
 
 
 def _timed(source: Source, start: int, shorter: int | None) -> Iterator[Timed]:

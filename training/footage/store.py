@@ -41,7 +41,7 @@ class Film:
     height: int
     width: int
     large: bool
-    digest: str
+    digests: tuple[str, ...]
     frames: tuple[int, int] | None
     controls: tuple[float, ...]
 
@@ -52,7 +52,6 @@ class Kept:
 
     name: str
     path: str
-    digest: str
     first: int
     clips: int
     frames: int
@@ -159,7 +158,7 @@ def _write(
         own = [i for i, (_, f) in enumerate(clips) if f is film]
         if own:
             start = str(film.source.files[0])
-            kept.append(Kept(film.source.name, start, film.digest, own[0], len(own), count))
+            kept.append(Kept(film.source.name, start, own[0], len(own), count))
     return {
         "fps": films[0].fps,
         "alpha": not opaque,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -85,6 +86,7 @@ class Run:
             "styles": [style.name for style in self.styles],
             "anchored": [style.anchored for style in self.styles],
             "clips": [{height: array.shape for height, array in f.scales.items()} for f in footage],
+            "footage": _fingerprint(label.rights.digests),
             "from": start.file.digest if start is not None else resume.start if resume else "",
         }
         self.rollbacks, self.steps_done = 0, 0
@@ -244,6 +246,7 @@ class Run:
         # What a state of an earlier version does not tell was then as it is by default; one from JSON has no tuples.
         before = _as_json({**asdict(Config()), **state["config"], **state["run"]["origin"]})
         now = _as_json({**asdict(self.trainer.config), **self.origin})
+        before.setdefault("footage", now["footage"])  # not told by earlier versions
         for name in before.keys() | now.keys():
             old, new = before.get(name), now.get(name)
             if old == new:
@@ -256,6 +259,12 @@ class Run:
 def _fields(state: dict[str, Any]) -> list[set[str]]:
     """The names of all that a version of this program keeps in a state."""
     return [set(state), *(set(state.get(part, ())) for part in ("config", "run"))]
+
+
+def _fingerprint(digests: Sequence[str]) -> str:
+    """Of the files of footage, in words; procedural footage has none."""
+    whole = hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
+    return f"{len(digests)} files, {whole[:12]}" if digests else ""
 
 
 def _as_json(values: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from tests.training.footage.films import waves, write_picture
 from training.errors import FootageError
 from training.footage.pictures import read_picture
-from training.footage.sources import Source, digest
+from training.footage.sources import Source, digests
 
 PICTURE = waves(1)[0].astype(np.float32) / 255
 
@@ -64,15 +64,16 @@ def test_anamorphic_pictures_become_square(tmp_path: Path) -> None:
     assert frame.shape == (48, 128, 4)
 
 
-def test_a_sequence_has_one_digest_that_any_change_changes(tmp_path: Path) -> None:
+def test_a_sequence_has_a_digest_that_any_change_changes_and_those_of_its_pictures(tmp_path: Path) -> None:
     files = [tmp_path / f"a{i}.png" for i in range(3)]
     for path in files:
         write_picture(path, PICTURE, "uint8")
-    before = digest(Source(tuple(files)))
-    assert len(before) == 64
-    assert digest(Source(tuple(files))) == before
+    before = digests(Source(tuple(files)))
+    assert [len(digest) for digest in before] == [64] * 4
+    assert digests(Source(tuple(files))) == before
     write_picture(files[1], PICTURE * 0.9, "uint8")
-    assert digest(Source(tuple(files))) != before
+    after = digests(Source(tuple(files)))
+    assert [a == b for a, b in zip(after, before, strict=True)] == [False, True, False, True]
     files[2].unlink()
     with pytest.raises(FootageError, match=r"a2\.png"):
-        digest(Source(tuple(files)))
+        digests(Source(tuple(files)))

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from aigc_blender.card import MAX_STYLES
 from training.errors import FootageError
 from training.footage.clips import Footage
-from training.footage.read import read_footage, style_name
+from training.footage.names import style_name
+from training.footage.read import read_footage
 from training.footage.sources import find_sources, read_frames
 from training.footage.store import LONGEST_CLIP
 
