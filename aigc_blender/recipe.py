@@ -165,6 +165,9 @@ class Recipe:
             speeds = [self.value_at(self.speed, first + i) for i in range(3)] if self.shutter else [0.0]
             moving["speed"] = {"first": first, "values": speeds}
             moving["time"] = [str(clock.at(first)) for clock in self.clocks]
+            # A lattice moves as both styles of a blend do, wherever the blend is: that it is keyed shows in every frame.
+            if isinstance(self.style_blend, Track) and not isinstance(moving.get("style_blend"), dict):
+                moving["style_blend"] = {"first": first, "values": [self.style_blend.at(frame)]}
         elif self.time is not None:
             moving["time"] = [str(t) for t in self.time]
         controls = {name: at(v) for name, v in sorted(self.controls.items())}

@@ -17,7 +17,7 @@ from aigc_blender.generator.drift import course
 from aigc_blender.generator.field import latent
 from aigc_blender.generator.network import Placement, Wrap
 from aigc_blender.generator.sampler import Sampler
-from aigc_blender.recipe import Recipe, Track
+from aigc_blender.recipe import Recipe, Track, recipe_from_dict
 from tests.models import TINY, tiny_model
 
 DRIFT = (-0.03125, 0.0625)  # an element of 128 pixels: 4 pixels a model frame to the left, 8 up
@@ -64,6 +64,20 @@ def test_content_goes_along(tmp_path: Path) -> None:
 
     moves = {(right, up): unlike(right, up) for right in range(-12, 13, 2) for up in range(-12, 13, 2)}
     assert min(moves, key=lambda move: moves[move]) == (-4, 8)
+
+
+@pytest.mark.parametrize("shutter", [0.0, 0.5])
+def test_a_frame_of_a_keyed_blend_says_all_that_it_takes_to_draw_it(tmp_path: Path, shutter: float) -> None:
+    """Also where the blend is at its end for a while, or its key is out of sight; the styles drift in other ways."""
+    model = drifting(tmp_path, caustics=(0.0, 0.0))
+    for values in ((1.0, 1.0, 1.0, 1.0, 0.5), (0.0, 0.0, 0.0, 0.0, 0.5), (0.5, 0.0, 0.0, 0.0, 0.0)):
+        recipe = Recipe(
+            "fire", width=64, height=64, style_b="caustics", style_blend=Track(1, values), seed=3, shutter=shutter
+        )
+        for frame in (1, 3, 9):
+            alone = recipe_from_dict({k: v for k, v in recipe.frame_inputs(frame).items() if k != "frame"})
+            assert alone.frame_digest(frame, "PNG_8") == recipe.frame_digest(frame, "PNG_8")
+            assert np.array_equal(frames(model, recipe, [frame])[frame], frames(model, alone, [frame])[frame])
 
 
 def test_position_stays(tmp_path: Path) -> None:
