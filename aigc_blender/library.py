@@ -63,17 +63,32 @@ def add_model(path: Path, extra: Iterable[Path] = ()) -> ModelFile:
 def find_models(extra: Iterable[Path] = ()) -> tuple[list[ModelFile], list[ModelError]]:
     """All readable models of the searched folders, by folder and file name, and what was wrong with the rest."""
     found: dict[str, ModelFile] = {}
+    paths, faults = model_paths(extra)
+    for path in paths:
+        try:
+            model = read_model_file(path)
+        except ModelError as error:
+            faults.append(error)
+        else:
+            found.setdefault(model.digest, model)
+    return list(found.values()), faults
+
+
+def model_paths(extra: Iterable[Path] = ()) -> tuple[list[Path], list[ModelError]]:
+    """What may be a model in the searched folders, by folder and file name, and which of these cannot be looked into."""
+    paths: list[Path] = []
     faults: list[ModelError] = []
     for folder in model_folders(extra):
-        paths = [folder] if folder.is_file() else sorted(folder.glob("*.safetensors"))
-        for path in paths:
-            try:
-                model = read_model_file(path)
-            except ModelError as error:
-                faults.append(error)
-            else:
-                found.setdefault(model.digest, model)
-    return list(found.values()), faults
+        try:
+            if folder.is_dir():
+                paths += sorted(path for path in folder.iterdir() if path.suffix == ".safetensors")
+            elif folder.is_file():
+                paths.append(folder)
+        except OSError as error:
+            faults.append(
+                ModelError(f"{folder}: cannot be looked into ({error.strerror}); check its name and permissions.")
+            )
+    return paths, faults
 
 
 def model_for_style(style: str, extra: Iterable[Path] = ()) -> ModelFile:

@@ -39,6 +39,16 @@ def test_models_are_found_once_and_faults_are_told(tmp_path: Path) -> None:
     assert "broken.safetensors" in str(faults[0])
 
 
+def test_what_cannot_be_looked_into_is_told_and_the_rest_is_found(tmp_path: Path) -> None:
+    tiny_model(tmp_path)
+    (tmp_path / "gone.safetensors").symlink_to(tmp_path / "nowhere")
+    unfit = Path("/", "x" * 300)
+    models, faults = find_models([unfit, tmp_path, tmp_path / "none"])
+    assert models[-1].path.parent == tmp_path
+    assert [str(fault).split(":")[0] for fault in faults] == [str(unfit), str(tmp_path / "gone.safetensors")]
+    assert model_for_style("fire", [unfit])
+
+
 def test_a_digest_finds_its_model_and_no_other(tmp_path: Path) -> None:
     tiny_model(tmp_path, seed=1)
     model = find_models([tmp_path])[0][-1]

@@ -9,7 +9,7 @@ import bpy.utils.previews
 
 from ..card import ModelFile, Style
 from ..errors import ModelError
-from ..library import find_models, model_folders
+from ..library import find_models, model_paths
 from ..scene import picture
 
 
@@ -99,9 +99,12 @@ def describe(entry: Entry) -> str:
 
 def _look(folders: tuple[Path, ...]) -> dict[Path, tuple[int, int]]:
     found = {}
-    for folder in model_folders(folders):
-        for path in [folder] if folder.is_file() else sorted(folder.glob("*.safetensors")):
+    for path in model_paths(folders)[0]:
+        try:
             status = path.stat()
+        except OSError:  # reading it tells why
+            found[path] = (0, 0)
+        else:
             found[path] = (status.st_mtime_ns, status.st_size)
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import string
 from dataclasses import replace
 from pathlib import Path
@@ -364,3 +365,18 @@ def test_every_text_has_its_german_and_its_page(tmp_path: Path) -> None:  # noqa
 def fields(text: str) -> list[tuple[str | None, str | None]]:
     """Placeholders with their formats."""
     return sorted((name, form) for _, name, form, _ in string.Formatter().parse(text) if name)
+
+
+def test_model_folders_that_cannot_be_read_leave_the_rest_at_hand(tmp_path: Path) -> None:
+    (tmp_path / "campfire.safetensors").symlink_to(tmp_path / "nowhere")
+    script = """
+import bpy, aigc_blender
+aigc_blender.register()
+from aigc_blender.ui import catalog
+catalog.refresh()
+print(len(catalog.faults), catalog.find("fire") is not None)
+"""
+    folders = os.pathsep.join([str(tmp_path), f"/{'x' * 300}"])
+    done = kit.run_blender("-c", script, AIGC_MODEL_PATH=folders)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-2:] == ["2", "True"]
