@@ -22,14 +22,31 @@ def generated_images() -> list[Any]:
 
 
 def shown_numbers(image: Any, scene_frames: Iterable[int]) -> list[int]:
-    """The numbers of the files that an image shows at some frames of a scene: as a texture, and in strips where they stand now."""
+    """The numbers of the files that an image shows at some frames of a scene: as a texture, and in strips where they stand now.
+
+    A user may have moved either in time.
+    """
     covered, scene_frames = images.frames_of(image), list(scene_frames)
-    if images.recipe_of(image).loop is not None:
+    users = _users(image)
+    if users:
+        numbers = {images.number_at(user, f) for user in users for f in scene_frames}.intersection(covered)
+    elif images.recipe_of(image).loop is not None:
         numbers = {covered.start + (f - covered.start) % len(covered) for f in scene_frames}
     else:
         numbers = {min(max(f, covered.start), covered.stop - 1) for f in scene_frames}
     strips = [s for scene in bpy.data.scenes for s in strip.shown(image, scene)]
     return sorted(numbers.union(*(strip.numbers(s, image, scene_frames) for s in strips)))
+
+
+def _users(image: Any) -> list[Any]:
+    """What says which of an image's files is shown when, in each node and camera that shows it."""
+    found = []
+    for block in bpy.data.user_map(subset=[image])[image]:
+        tree = block if isinstance(block, bpy.types.NodeTree) else getattr(block, "node_tree", None)
+        nodes = [node for node in (tree.nodes if tree else ()) if getattr(node, "image", None) == image]
+        found += [getattr(node, "image_user", node) for node in nodes]
+        found += [b.image_user for b in getattr(block, "background_images", ()) if b.image == image]
+    return [user for user in found if hasattr(user, "frame_offset")]
 
 
 def generate_missing(scene_frames: Iterable[int], machine: Machine) -> int:

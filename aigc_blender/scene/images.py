@@ -128,12 +128,21 @@ def file_of(image: Any, frame: int) -> Path:
 
 
 def set_frames(user: Any, frames: range, *, cyclic: bool) -> None:
-    """Every field of an ImageUser, so that scene frame n shows file n."""
-    user.frame_start = frames.start
-    user.frame_duration = len(frames)
-    user.frame_offset = frames.start - 1
-    user.use_cyclic = cyclic
+    """Every field of an ImageUser, so that scene frame n shows file n; without a cycle the first and the last one are held."""
+    # Before the start Blender shows picture 0, not 1: the first file is made that one. A single file is a cycle of its own.
+    zeroth = 0 if cyclic or len(frames) == 1 else 1
+    user.frame_start = frames.start + zeroth
+    user.frame_duration = len(frames) - zeroth
+    user.frame_offset = frames.start + zeroth - 1
+    user.use_cyclic = not zeroth
     user.use_auto_refresh = True
+
+
+def number_at(user: Any, frame: int) -> int:
+    """The number of the file that an ImageUser shows at a scene frame, as Blender counts."""
+    place, count = frame - user.frame_start + 1, max(1, user.frame_duration)
+    place = (place - 1) % count + 1 if user.use_cyclic else min(max(place, 0), count)
+    return int(place + user.frame_offset)
 
 
 def _alpha_mode(image: Any) -> str:

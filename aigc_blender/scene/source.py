@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,7 @@ def shown_images(scene: Any) -> list[Any]:
     for image in farm.generated_images():
         seen, edge = {image}, [image]
         while edge:
-            above = {user for block in edge for user in users.get(block, ()) if _shows(user, block)}
+            above = {user for block in edge for user in users.get(block, ()) if _shows(user, block, users)}
             edge = list(above - seen)
             seen |= above
         if scene in seen or strip.shown(image, scene):
@@ -85,11 +85,16 @@ def missing(image: Any, frames: range) -> list[int]:
     return [n for n in farm.shown_numbers(image, frames) if not images.file_of(image, n).is_file()]
 
 
-def _shows(user: Any, block: Any) -> bool:
-    """Whether a block can be seen through one that uses it; the item that a scene edits is not seen by that."""
+def _shows(user: Any, block: Any, users: Mapping[Any, Any]) -> bool:
+    """Whether a block can be seen through one of ``users`` of it; the item that a scene edits is not seen by that.
+
+    A hidden object can where it comes into sight later, or others make instances of it.
+    """
     if isinstance(user, bpy.types.Scene):
         return not isinstance(block, bpy.types.ShaderNodeTree)
-    return not (isinstance(user, bpy.types.Object) and user.hide_render)
+    if not isinstance(user, bpy.types.Object) or not user.hide_render or user.animation_data is not None:
+        return True
+    return not all(isinstance(above, bpy.types.Collection | bpy.types.Scene) for above in users.get(user, ()))
 
 
 @persistent

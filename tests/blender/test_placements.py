@@ -82,7 +82,7 @@ def test_an_opaque_plate_is_plain_emission(tmp_path: Path) -> None:
 
 
 @kit.in_blender
-def test_a_loop_repeats_and_other_sequences_hold_their_last_frame(tmp_path: Path) -> None:
+def test_a_loop_repeats_and_other_sequences_hold_their_first_and_last_frame(tmp_path: Path) -> None:
     from aigc_blender.scene import material, shader
 
     kit.empty_scene()
@@ -94,7 +94,29 @@ def test_a_loop_repeats_and_other_sequences_hold_their_last_frame(tmp_path: Path
         np.testing.assert_allclose(kit.rendered(frame, tmp_path)[0, 0, 0], 0.1 * (shown - 1000), atol=STEP)
     endless = kit.shown_item(tmp_path / "b", pictures)
     shader.show(looped, shader.image_of(endless))  # the material stays, what it shows changes
-    np.testing.assert_allclose(kit.rendered(1009, tmp_path)[0, 0, 0], 0.3, atol=STEP)
+    for frame, shown in ((1009, 1003), (1002, 1002), (1001, 1001), (1000, 1001), (3, 1001)):
+        np.testing.assert_allclose(kit.rendered(frame, tmp_path)[0, 0, 0], 0.1 * (shown - 1000), atol=STEP)
+    still = kit.shown_item(tmp_path / "c", {1001: pictures[1002]})
+    shader.show(looped, shader.image_of(still))
+    for frame in (3, 1001, 1009):
+        np.testing.assert_allclose(kit.rendered(frame, tmp_path)[0, 0, 0], 0.2, atol=STEP)
+
+
+@kit.in_blender
+def test_it_is_known_which_file_blender_shows_wherever_a_user_moved_it(tmp_path: Path) -> None:
+    from aigc_blender.scene import images, material, shader
+
+    kit.empty_scene(4, 4)
+    group = kit.shown_item(tmp_path / "a", {n: kit.picture((0.1 * n, 0.3, 0.8, 1)) for n in range(1, 10)})
+    material.place(group, kit.add_plane())
+    texture = shader.texture_of(group)
+    assert texture
+    user = texture.image_user
+    for start, count, offset, cyclic in ((3, 4, 2, True), (3, 4, 2, False), (-2, 3, 1, True), (2, 8, 1, False)):
+        user.frame_start, user.frame_duration, user.frame_offset, user.use_cyclic = start, count, offset, cyclic
+        for frame in (0, 1, 2, 3, 5, 6, 7, 12):
+            shown = kit.rendered(frame, tmp_path)[0, 0, 0]
+            assert round(float(shown) / 0.1) == images.number_at(user, frame), (start, count, offset, cyclic, frame)
 
 
 @kit.in_blender
@@ -104,7 +126,7 @@ def test_every_field_of_the_image_user_is_set(tmp_path: Path) -> None:
         group = kit.shown_item(tmp_path / folder, pictures, loop=loop)
         user = next(n for n in group.nodes if n.bl_idname == "ShaderNodeTexImage").image_user
         fields = user.frame_start, user.frame_duration, user.frame_offset, user.use_cyclic, user.use_auto_refresh
-        assert fields == (17, 6, 16, loop is not None, True)
+        assert fields == ((17, 6, 16, True, True) if loop else (18, 5, 17, False, True))
 
 
 @kit.in_blender

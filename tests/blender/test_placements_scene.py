@@ -324,11 +324,11 @@ def test_a_camera_background_is_set_in_every_field_and_follows(tmp_path: Path) -
     group = kit.shown_item(tmp_path / "a", dict.fromkeys(range(17, 23), GLOW[1]), loop=6)
     camera_background.place(group, scene)
     longer = kit.shown_item(tmp_path / "b", dict.fromkeys(range(1001, 1004), GLOW[1]))
-    for first, count, cyclic in ((17, 6, True), (1001, 3, False)):
+    for first, expected in ((17, (17, 6, 16, True, True)), (1001, (1002, 2, 1001, False, True))):
         (background,) = camera.background_images
         user = background.image_user
         fields = user.frame_start, user.frame_duration, user.frame_offset, user.use_cyclic, user.use_auto_refresh
-        assert fields == (first, count, first - 1, cyclic, True)
+        assert fields == expected
         assert (background.source, background.image) == ("IMAGE", shader.image_of(group))
         assert (background.frame_method, background.display_depth, background.alpha) == ("CROP", "BACK", 1.0)
         assert background.show_background_image

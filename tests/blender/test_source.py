@@ -14,7 +14,7 @@ from tests.blender import kit
 from tests.blender.test_generate import STEP, add_fire
 
 
-def generated(folder: Path, frames: int = 4) -> Any:
+def generated(folder: Path, frames: int = 4, **settings: Any) -> Any:
     """A scene whose plane shows a fire, generated into a folder; gives its image."""
     import bpy
 
@@ -22,7 +22,7 @@ def generated(folder: Path, frames: int = 4) -> Any:
 
     kit.empty_scene(64, 64)
     kit.add_plane()
-    group = add_fire(frames=frames)
+    group = add_fire(frames=frames, **settings)
     assert bpy.ops.aigc.generate(folder=str(folder)) == {"FINISHED"}
     return shader.require_image(group)
 
@@ -82,6 +82,79 @@ def test_what_no_render_shows_is_left_alone_and_the_option_turns_all_off(tmp_pat
     (folder / "fire.0002.exr").unlink()
     assert source.missing(image, range(1, 9)) == [2]
     assert bpy.ops.aigc.generate_missing() == {"FINISHED"}
+    assert source.missing(image, range(1, 9)) == []
+
+
+@kit.in_blender
+def test_what_comes_into_sight_later_is_looked_after(tmp_path: Path) -> None:
+    import bpy
+
+    folder = tmp_path / "fire"
+    generated(folder)
+    scene, plane = bpy.context.scene, bpy.context.view_layer.objects.active
+    for frame, hidden in ((1, True), (3, False)):
+        plane.hide_render = hidden
+        plane.keyframe_insert("hide_render", frame=frame)
+    expected = {frame: kit.rendered(frame, tmp_path) for frame in (1, 4)}
+    scene.frame_set(1)
+    shutil.rmtree(folder)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
+    bpy.context.scene.render.filepath = str(tmp_path / "again.####.png")
+    bpy.ops.render.render(animation=True)
+    assert not np.allclose(expected[1], expected[4], atol=STEP)
+    for frame, pixels in expected.items():
+        again = kit.pixels_of(tmp_path / f"again.{frame:04d}.png")[..., :3]
+        np.testing.assert_allclose(again, pixels, atol=STEP)
+
+
+@kit.in_blender
+def test_a_hidden_object_is_looked_after_where_others_make_instances_of_it(tmp_path: Path) -> None:
+    import bpy
+
+    folder = tmp_path / "fire"
+    image = generated(folder)
+    scene, plane = bpy.context.scene, bpy.context.view_layer.objects.active
+    tree = bpy.data.node_groups.new("instances", "GeometryNodeTree")
+    tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    info, output = tree.nodes.new("GeometryNodeObjectInfo"), tree.nodes.new("NodeGroupOutput")
+    info.inputs["Object"].default_value, info.inputs["As Instance"].default_value = plane, True
+    tree.links.new(info.outputs["Geometry"], output.inputs[0])
+    points = bpy.data.objects.new("points", bpy.data.meshes.new("points"))
+    scene.collection.objects.link(points)
+    points.modifiers.new("instances", "NODES").node_group = tree
+    plane.hide_render = True
+    expected = kit.rendered(1, tmp_path)
+    shutil.rmtree(folder)
+    image.reload()
+    np.testing.assert_allclose(kit.rendered(1, tmp_path), expected, atol=STEP)
+    assert (folder / "fire.0001.exr").is_file()
+
+
+@kit.in_blender
+def test_a_texture_is_rendered_from_frames_that_come_only_then_also_where_it_was_moved(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import shader, source
+
+    folder = tmp_path / "fire"
+    image = generated(folder, frames=6, use_loop=False)
+    texture = shader.texture_of(bpy.context.scene.aigc_item)
+    assert texture
+    user = texture.image_user
+    user.frame_start += 3
+    expected = [kit.rendered(frame, tmp_path) for frame in (4, 5, 6)]
+    assert not np.allclose(expected[0], expected[1], atol=STEP)
+    shutil.rmtree(folder)
+    image.reload()
+    scene = bpy.context.scene
+    scene.frame_start, scene.render.filepath = 4, str(tmp_path / "again.####.png")
+    bpy.ops.render.render(animation=True)
+    for frame, pixels in enumerate(expected, 4):
+        again = kit.pixels_of(tmp_path / f"again.{frame:04d}.png")[..., :3]
+        np.testing.assert_allclose(again, pixels, atol=STEP)
+    assert set(contents(folder)) == {f"fire.000{n}.exr" for n in (1, 2, 3)}
+    user.frame_offset += 100  # there is no such file, and never was
     assert source.missing(image, range(1, 9)) == []
 
 
