@@ -9,9 +9,9 @@ import bpy
 
 from ..errors import SceneError
 from . import images, shader
+from .made import BACKGROUND
 
-# Custom properties of the camera: the image by the item's UUID, and whether backgrounds were shown before.
-PLACED, SHOWN = "aigc_background_{}", "aigc_backgrounds_shown"
+SHOWN = "aigc_backgrounds_shown"  # custom property of the camera: whether backgrounds were shown before
 
 
 def check(_group: Any, scene: Any) -> None:
@@ -70,11 +70,11 @@ def remove(group: Any) -> None:
 
 
 def _key(group: Any) -> str:
-    return PLACED.format(group.aigc.uuid)
+    return BACKGROUND.format(group.aigc.uuid)
 
 
 def _in_use(camera: Any) -> bool:
-    return any(name.startswith(PLACED.format("")) for name in list(camera.keys()))
+    return any(name.startswith(BACKGROUND.format("")) for name in list(camera.keys()))
 
 
 def _backgrounds(group: Any, camera: Any) -> list[Any]:

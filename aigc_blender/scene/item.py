@@ -16,7 +16,7 @@ import bpy
 from ..card import Card, Control, Style
 from ..errors import RecipeError, SceneError
 from ..recipe import MAX_PAN, MAX_SPEED, Recipe, Track
-from . import baking, compat, shader
+from . import baking, compat, made, shader
 
 # Settings that may change from frame to frame, beside the controls, by their words; those in FROM_START add up.
 MOVING = {
@@ -71,11 +71,13 @@ def is_linked(block: Any) -> bool:
 
 def renew() -> None:
     """Give every duplicate its own UUID: however it came to be, by a copy, an append or a copied scene."""
-    seen: set[str] = set()
+    originals: dict[str, Any] = {}
     for group in items():
-        if group.aigc.uuid in seen:
+        identity = group.aigc.uuid
+        original = originals.setdefault(identity, group)
+        if group != original:
             group.aigc.uuid, group.aigc.job = uuid.uuid4().hex, ""
-        seen.add(group.aigc.uuid)
+            made.pass_on(original, group, identity)
 
 
 def duplicate(group: Any) -> Any:
@@ -103,12 +105,6 @@ def make_local(group: Any) -> Any:
     local.use_fake_user = True
     renew()
     return local
-
-
-def make_unique(group: Any) -> None:
-    """Give a duplicate its own UUID."""
-    if find(group.aigc.uuid) != group:
-        group.aigc.uuid = uuid.uuid4().hex
 
 
 def remove(group: Any) -> None:

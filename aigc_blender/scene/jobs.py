@@ -77,7 +77,7 @@ def prepare(group: Any, scene: Any, target: Any | None, machine: Machine, folder
     Raises:
         AigcError: a setting, the model, the place or the folder is at fault.
     """
-    item.make_unique(group)
+    item.renew()
     settings = group.aigc
     if not settings.style_name:
         raise RecipeError(f"Element {group.name} has no style; choose one.")

@@ -103,10 +103,16 @@ def _renew(*_: Any) -> None:
     item.renew()
 
 
+def _handlers() -> tuple[Any, ...]:
+    """Those that put identities right: after an append before it is a step of undo."""
+    handlers = bpy.app.handlers
+    return handlers.save_pre, handlers.load_post, handlers.blend_import_post
+
+
 def register() -> None:
     """Look after the items from now on; without a window only their identities."""
-    bpy.app.handlers.save_pre.append(_renew)
-    bpy.app.handlers.load_post.append(_renew)
+    for handlers in _handlers():
+        handlers.append(_renew)
     if not bpy.app.background:
         bpy.app.timers.register(_tick, persistent=True)
 
@@ -114,7 +120,7 @@ def register() -> None:
 def unregister() -> None:
     """Look after them no longer."""
     global _disk
-    for handlers in (bpy.app.handlers.save_pre, bpy.app.handlers.load_post):
+    for handlers in _handlers():
         with contextlib.suppress(ValueError):  # reading factory settings took it out
             handlers.remove(_renew)
     if bpy.app.timers.is_registered(_tick):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Elements of another file: linked, and overridden in this one."""
+"""Elements of another file: linked, overridden in this one, and appended."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from aigc_blender.errors import SceneError
 from tests.blender import kit
 from tests.blender.test_conditions import assert_one_sentence, frames_in, shot
 from tests.blender.test_generate import add_fire
+from tests.blender.test_placements_scene import COLLECTIONS, GLOW
 
 
 def linked_item(library: str) -> Any:
@@ -189,3 +190,62 @@ def test_what_blender_would_not_save_in_an_override_is_refused_before_generating
     shown = material.places(bpy.context.scene.aigc_item)
     assert len(shown) == 2
     assert all(o.active_material in shown for o in bpy.data.objects if o.name in ("Bare", "Own") and not o.library)
+
+
+@kit.in_blender
+def test_what_is_appended_twice_is_two_elements_each_with_all_that_was_made_for_it(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import item, made, placements
+
+    kinds = ("CARD", "BACKDROP", "WORLD", "COMPOSITOR", "CAMERA_BACKGROUND")
+    scene = kit.empty_scene()
+    group = scene.aigc_item = kit.shown_item(tmp_path / "fire", GLOW, tile="xy", loop=3)
+    group.aigc.tile_x = group.aigc.tile_y = group.aigc.card_light = True
+    bpy.data.worlds.remove(scene.world)
+    for kind in kinds:
+        placements.place(group, kind, None, scene)
+    library = str(tmp_path / "library.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=library)
+
+    def append(part: str, name: str) -> None:
+        with bpy.data.libraries.load(library) as (theirs, ours):
+            setattr(ours, part, [n for n in getattr(theirs, part) if name in n])
+        for thing in ours.objects:
+            bpy.context.scene.collection.objects.link(thing)
+
+    def marked() -> dict[str, list[Any]]:
+        blocks = [block for kind in COLLECTIONS for block in getattr(bpy.data, kind)]
+        return {g.name: [b.name for b in blocks if b.get(made.ITEM) == g.aigc.uuid] for g in item.items()}
+
+    whole = marked()["fire"]
+    assert len(whole) == 12  # card, light and backdrop, with what they consist of; world and compositor
+    kit.empty_scene()
+    append("objects", "card")
+    append("objects", "card")
+    bpy.ops.ed.undo_push(message="Append")
+    one, two = item.items()
+    cards = [placements.TABLE[0].placement.places(g) for g in (one, two)]
+    assert [[c.name for c in own] for own in cards] == [["fire card"], ["fire card.001"]]
+    two.aigc.card_height = 4.0
+    assert [round(max(v.co.z for v in c.data.vertices), 3) for (c,) in cards] == [2.0, 4.0]
+    bpy.ops.ed.undo_push(message="Higher")
+    for turn, counts in ((bpy.ops.ed.undo, [3, 3]), (bpy.ops.ed.redo, [3, 6])):  # what is fitted is lit again
+        turn()
+        item.renew()
+        assert [len(names) for names in marked().values()] == counts
+    bpy.context.scene.aigc_item = item.items()[0]
+    assert bpy.ops.aigc.remove() == {"FINISHED"}
+    assert marked().keys() == {"fire.001"}
+    assert [o.name for o in bpy.data.objects if o.type == "MESH"] == ["fire card.001"]
+
+    kit.empty_scene()
+    for _ in range(3):
+        append("scenes", "")
+    assert [len(names) for names in marked().values()] == [len(whole)] * 3
+    for group in item.items():
+        assert all(len(kind.placement.places(group)) == (kind.key in kinds) for kind in placements.TABLE)
+        placements.refit(group)
+    bpy.context.scene.aigc_item = item.items()[0]
+    assert bpy.ops.aigc.remove() == {"FINISHED"}
+    assert [len(names) for names in marked().values()] == [len(whole)] * 2

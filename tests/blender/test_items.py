@@ -121,8 +121,7 @@ def test_a_duplicate_gets_an_identity_of_its_own(tmp_path: Path) -> None:
     identity = original.aigc.uuid
     duplicate = original.copy()
     assert item.find(identity) == original
-    item.make_unique(duplicate)
-    item.make_unique(original)
+    item.renew()
     assert original.aigc.uuid == identity != duplicate.aigc.uuid
     assert duplicate["height"] == 0.9
     assert item.items() == [original, duplicate]
@@ -187,9 +186,13 @@ def test_an_item_survives_reload_append_and_asset_whole(tmp_path: Path) -> None:
         with bpy.data.libraries.load(blend, assets_only=True) as (theirs, ours):
             ours.node_groups = list(theirs.node_groups)
     first, second = item.items()
-    assert first.aigc.uuid == second.aigc.uuid == identity
-    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "other.blend"))
     assert first.aigc.uuid == identity != second.aigc.uuid
+    copy = first.copy()
+    assert copy.aigc.uuid == identity
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "other.blend"))
+    assert len({first.aigc.uuid, second.aigc.uuid, copy.aigc.uuid}) == 3
+    bpy.data.node_groups.remove(copy)
+    bpy.ops.wm.save_mainfile()
     assert whole(first)
     assert whole(second)
     assert second.asset_data is not None
