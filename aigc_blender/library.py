@@ -42,9 +42,8 @@ def add_model(path: Path, extra: Iterable[Path] = ()) -> ModelFile:
     if known := next((m for m in find_models(extra)[0] if m.digest == model.digest), None):
         raise ModelError(f"{path.name} is there already, as {known.path}; choose one of its styles.")
     folder = user_models()
-    target = folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', path.stem) or 'model'}.safetensors"
-    if target.exists():
-        target = target.with_stem(f"{target.stem}-{model.digest[:8]}")
+    name = f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', path.stem) or 'model'}.safetensors"
+    target = place_for(folder / name, model.digest)
     draft = folder / f".{uuid.uuid4().hex}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,6 +57,20 @@ def add_model(path: Path, extra: Iterable[Path] = ()) -> ModelFile:
             f"{target} cannot be written ({error.strerror}); check the folder's permissions and free space."
         ) from None
     return read_model_file(target)
+
+
+def place_for(wanted: Path, digest: str) -> Path:
+    """Where a copy of a model lies, or may: where it is wanted, unless something else has that name."""
+    taken = wanted.exists() and not holds(wanted, digest)
+    return wanted.with_stem(f"{wanted.stem}-{digest[:8]}") if taken else wanted
+
+
+def holds(path: Path, digest: str) -> bool:
+    """Whether a file is there and has exactly a model's bytes."""
+    try:
+        return read_model_file(path).digest == digest
+    except ModelError:
+        return False
 
 
 def find_models(extra: Iterable[Path] = ()) -> tuple[list[ModelFile], list[ModelError]]:

@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 
 from ..errors import SequenceError
-from ..library import model_by_digest
+from ..library import holds, model_by_digest, place_for
 from . import images
 
 Copies = list[tuple[Path, Path]]
@@ -32,7 +32,7 @@ def check_repath(image: Any) -> None:
 
 
 def plan(image: Any, folder: Path, model_folders: tuple[Path, ...]) -> Copies:
-    """What is to be copied where; changes nothing.
+    """What is to be copied where; changes nothing. The model goes beside another that has its name already.
 
     Raises:
         ModelError: the model is not installed.
@@ -45,11 +45,12 @@ def plan(image: Any, folder: Path, model_folders: tuple[Path, ...]) -> Copies:
     sidecar = files[0].with_name(f"{files[0].stem.rpartition('.')[0]}.recipe.json")
     recipe = images.recipe_of(image)
     model = model_by_digest(recipe.model, (*model_folders, files[0].parent)).path
-    copies = [(file, folder / file.name) for file in (*files, sidecar, model) if file.is_file()]
-    taken = [target for source, target in copies if target.exists() and source != model]
+    copies = [(file, folder / file.name) for file in (*files, sidecar) if file.is_file()]
+    taken = [target for _, target in copies if target.exists()]
     if taken:
         raise SequenceError(f"{taken[0]} is there already; choose an empty folder.")
-    return [(source, target) for source, target in copies if not target.exists()]
+    target = place_for(folder / model.name, recipe.model)
+    return copies if holds(target, recipe.model) else [*copies, (model, target)]
 
 
 def copy(copies: Copies, on_file: Callable[[int], None] = lambda _: None) -> None:
@@ -62,11 +63,13 @@ def copy(copies: Copies, on_file: Callable[[int], None] = lambda _: None) -> Non
         temporary = target.with_name(f".{target.name}.tmp")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, temporary)
-            temporary.replace(target)
+            try:
+                shutil.copyfile(source, temporary)
+                temporary.replace(target)
+            finally:
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
             raise SequenceError(
                 f"{target} cannot be written ({error.strerror}); check the folder and its free space."
             ) from None

@@ -117,6 +117,45 @@ def test_a_collected_sequence_needs_nothing_else(tmp_path: Path) -> None:
 
 
 @kit.in_blender
+def test_a_collected_model_is_the_recipes_also_where_another_has_its_name_and_whole_or_not_there(
+    tmp_path: Path,
+) -> None:
+    import bpy
+    import pytest
+
+    from aigc_blender.card import read_model_file
+    from aigc_blender.scene import collect, images, shader
+
+    (model,) = kit.model_folder().glob("*.safetensors")
+    digest, target = read_model_file(model).digest, tmp_path / "collected"
+    pictures = [{n: kit.picture((1, 0, 0, 1))} for n in (1, 2, 3)]
+    groups = [kit.shown_item(tmp_path / "fire", each, model=digest) for each in pictures]
+    first, second, third = (shader.require_image(group) for group in groups)
+    ours, theirs = target / f"{model.stem}-{digest[:8]}.safetensors", target / model.name
+    target.mkdir()
+    theirs.write_bytes(b"an older one of that name")
+
+    def half(_source: Path, place: Path) -> None:
+        place.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    copies = collect.plan(first, target, ())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shutil.copyfile", half)
+        with pytest.raises(KeyboardInterrupt):
+            collect.copy(copies)
+    assert list(target.iterdir()) == [theirs]
+    for image in (first, second):  # the second finds it there
+        assert bpy.ops.aigc.collect(image=image.name, directory=str(target)) == {"FINISHED"}
+        assert theirs.read_bytes() == b"an older one of that name"
+        assert ours.read_bytes() == model.read_bytes()
+        assert (target / images.file_of(image, images.frames_of(image).start).name).is_file()
+    assert len(list(target.iterdir())) == 4
+    ours.replace(theirs)
+    assert [source.suffix for source, _ in collect.plan(third, target, ())] == [".png"]
+
+
+@kit.in_blender
 def test_the_list_tells_how_every_element_stands(tmp_path: Path) -> None:
     import bpy
 
