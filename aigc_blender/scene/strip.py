@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -17,6 +18,7 @@ from . import images, item, made, shader
 
 KIND = "STRIP"
 EDITOR = "aigc_made_sequencer"  # custom property of the scene: its sequencer was made here
+START = "aigc_start"  # custom property of the strip: the frame that it was made for, wherever it was moved since
 
 
 def check(_group: Any, scene: Any) -> None:
@@ -122,6 +124,7 @@ def _fit(strip: Any, scene: Any, image: Any) -> None:
     """List the files, and read them as what they are."""
     start, files = _files(scene, image)
     elements = strip.elements
+    moves = _number(elements[0].filename) != _number(files[0])  # of an older file's strip, which has no START
     strip.directory = bpy.path.relpath(_folder(image)) if image.filepath.startswith("//") else _folder(image)
     for element, name in zip(elements, files, strict=False):
         element.filename = name
@@ -129,9 +132,14 @@ def _fit(strip: Any, scene: Any, image: Any) -> None:
         elements.append(name)
     while len(elements) > len(files):
         elements.pop(len(elements) - 1)
-    strip.frame_start = start
+    strip.frame_start += start - strip.get(START, strip.frame_start if moves else start)
+    strip[START] = start
     strip.colorspace_settings.name = image.colorspace_settings.name
     strip.alpha_mode = "PREMUL" if image[images.FORMAT] == "exr" else "STRAIGHT"
+
+
+def _number(file: str) -> str:
+    return Path(file).stem.rpartition(".")[2]
 
 
 def _folder(image: Any) -> str:

@@ -314,6 +314,15 @@ def test_a_strip_shows_the_pixels_and_repeats_a_loop(tmp_path: Path) -> None:
     assert (ours.channel, ours.frame_final_start, ours.frame_final_end, len(ours.elements)) == (5, 3, 9, 6)
     np.testing.assert_allclose(kit.rendered(8, tmp_path), kit.encoded(light[..., :3]), atol=2 * STEP)
 
+    # Where it was moved in the edit it stays, and a range that starts later comes later.
+    ours.frame_start += 10
+    for first, start, older in ((3, 13, False), (5, 15, False), (5, 15, True), (4, 4, True), (2, 2, False)):
+        if older:
+            ours.pop("aigc_start", None)  # a file that was made before this was kept: what it was made for is not known
+        shader.show(group, shader.image_of(kit.shown_item(tmp_path / "again", dict.fromkeys(range(first, 9), light))))
+        placements.refit(group)
+        assert (ours.frame_final_start, ours.frame_final_end) == (start, start + 9 - first)
+
 
 @kit.in_blender
 def test_a_camera_background_is_set_in_every_field_and_follows(tmp_path: Path) -> None:
