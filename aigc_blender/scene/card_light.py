@@ -7,6 +7,7 @@ in EEVEE as the card's emission does in Cycles.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import Any
 
@@ -33,7 +34,8 @@ def fit(group: Any, card: Any, image: Any, size: tuple[float, float], low: float
     lamp = next((o for o in made.find(bpy.data.objects, group, KIND) if o.parent == card), None)
     if lamp is None:
         lamp = _new(group, card)
-    light, source = lamp.data, f"{image.filepath} {list(images.frames_of(image))} {size}"
+    light, drawn = lamp.data, hashlib.sha256(image[images.RECIPE].encode()).hexdigest()
+    source = f"{image.filepath} {list(images.frames_of(image))} {size} {drawn}"
     if light.get(SOURCE) == source:
         return
     brightness = measure(image)

@@ -107,6 +107,23 @@ def test_a_cards_light_is_as_bright_as_its_frames(tmp_path: Path) -> None:
 
 
 @kit.in_blender
+def test_a_cards_light_follows_other_frames_in_the_same_folder(tmp_path: Path) -> None:
+    from aigc_blender.scene import card, shader
+
+    scene, group = kit.empty_scene(), kit.shown_item(tmp_path, {1: kit.picture((1, 0, 0, 1))}, seed=1)
+    group.aigc.card_light = True
+    light = card.place(group, scene).children[0].data
+    before = light.energy
+    darker = kit.shown_item(tmp_path, {1: kit.picture((0.5, 0, 0, 1))}, seed=2)
+    shader.show(group, shader.image_of(darker))
+    card.refit(group)
+    np.testing.assert_allclose(light.energy, before * kit.decoded(np.array(0.5)), rtol=0.03)
+    light.energy = 7.0
+    card.refit(group)
+    assert light.energy == 7.0  # the same frames are not measured again
+
+
+@kit.in_blender
 def test_a_card_inside_something_is_told_of(tmp_path: Path) -> None:
     import bpy
 
