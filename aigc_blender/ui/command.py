@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``blender -c aigc ...``: the command line, run by the runtime."""
 
+import contextlib
+import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bpy
@@ -27,12 +30,37 @@ def run(argv: list[str]) -> int:
     except AigcError as error:
         print(f"aigc: {error}", file=sys.stderr)
         return error.exit_code
-    child = subprocess.Popen(command, env=environment)
-    while True:
-        try:
-            return child.wait()
-        except KeyboardInterrupt:  # the child got it as well and ends by itself
-            continue
+    with _passing_on(signal.SIGTERM) as ends:
+        child = subprocess.Popen(command, env=environment)
+        ends(child)
+        while True:
+            try:
+                return child.wait()
+            except KeyboardInterrupt:  # the child got it as well and ends by itself
+                continue
+
+
+@contextlib.contextmanager
+def _passing_on(number: int) -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
+    """Let a signal end, in place of this process, the child that is then named, also when it came before that."""
+    arrived: list[int] = []
+    children: list[subprocess.Popen[bytes]] = []
+
+    def end(*_: object) -> None:
+        arrived.append(number)
+        for child in children:
+            child.terminate()
+
+    def name(child: subprocess.Popen[bytes]) -> None:
+        children.append(child)
+        if arrived:
+            child.terminate()
+
+    before = signal.signal(number, end)
+    try:
+        yield name
+    finally:
+        signal.signal(number, signal.SIG_DFL if before is None else before)
 
 
 def _runtime(configured: Path | None, argv: list[str]) -> Runtime:

@@ -16,6 +16,7 @@ import pytest
 from tests.blender import kit
 from tests.blender.test_generate import is_running
 from tests.runtime.wheels import uv_program, write_wheels
+from tests.test_cli import LONG, whole
 
 
 def preferences(**values: str) -> Any:
@@ -221,6 +222,29 @@ sys.exit(code)
     assert "build wheels, current True" in done.stdout
     assert run("remove").returncode == 0
     assert run("check").returncode in (0, 2)  # what Blender's own Python has
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_the_command_of_blender_ends_what_it_runs_when_it_is_to_end(tmp_path: Path) -> None:
+    program = """
+import sys, bpy, aigc_blender
+aigc_blender.register()
+from aigc_blender.ui import command
+sys.exit(command.run(sys.argv[1:]))
+"""
+    words = ["generate", "--model", str(kit.model_folder() / "tiny.safetensors"), *LONG.split(), "--out", str(tmp_path)]
+    with kit.blender("-c", program, *words) as process:
+        deadline = time.monotonic() + kit.PATIENCE
+        while len(list(tmp_path.glob("*.png"))) < 3 and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.terminate()
+        _, err = process.communicate(timeout=kit.PATIENCE)
+    assert process.returncode == 143, err
+    assert "Stopped" in err
+    written = whole(tmp_path)
+    assert 3 <= written < 400
+    assert not list(tmp_path.glob(".*")), "nothing half-written, and nobody who goes on"
 
 
 if sys.platform == "win32":
