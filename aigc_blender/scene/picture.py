@@ -50,7 +50,7 @@ def of_frame(path: Path, glow: float = 1.0) -> NDArray[Any]:
         width, height = image.size
         if not 0 < width * height <= MAX_PIXELS:
             raise SequenceError(f"{path}: {width} x {height} pixels are too many for a quick look, or none.")
-        image.colorspace_settings.name = "Non-Color"
+        image.colorspace_settings.is_data = True  # whatever a configuration calls that
         image.alpha_mode = "CHANNEL_PACKED"
         scale = SIDE / max(width, height)
         width, height = max(1, round(width * scale)), max(1, round(height * scale))

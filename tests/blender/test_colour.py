@@ -211,6 +211,15 @@ def refuses_the_chart(folder: Path) -> None:
             assert not [i for i in bpy.data.images if i.name.startswith(fmt)]
 
 
+@kit.in_blender
+def pictures_a_frame(folder: Path) -> None:
+    """A child of the test below."""
+    from aigc_blender.scene import picture
+
+    shown = picture.of_frame(kit.write_sequence(folder, {1: kit.picture((0.8, 0.4, 0.1, 1.0))}))
+    print("png", *(f"{channel:.2f}" for channel in shown[0, 0, :3]))
+
+
 def studio(folder: Path, linear: str, display: str) -> Path:
     """A studio's configuration that works in ACEScg and has two further spaces, of these names."""
     path = folder / "studio.ocio"
@@ -242,3 +251,9 @@ def test_a_configuration_without_a_fitting_space_is_refused_in_one_sentence(tmp_
         f"exr The colour configuration {config} has no space like Linear Rec.709 or lin_rec709; "
         "add one to it, or start Blender without the variable OCIO."
     )
+
+
+def test_a_frames_picture_is_the_same_with_a_studios_configuration(tmp_path: Path) -> None:
+    """A timer asks for it while frames come: what it raises, Blender answers by never calling it again."""
+    config = studio(tmp_path, "lin_rec709", "srgb_texture")
+    assert run_in(config, pictures_a_frame, tmp_path) == ["png 0.80 0.40 0.10"]
