@@ -13,7 +13,7 @@ import bpy
 
 from ..errors import SequenceError
 from ..library import holds, model_by_digest, place_for
-from . import images
+from . import images, item, shader, strip
 
 Copies = list[tuple[Path, Path]]
 
@@ -77,9 +77,12 @@ def copy(copies: Copies, on_file: Callable[[int], None] = lambda _: None) -> Non
 
 
 def repath(image: Any, folder: Path) -> None:
-    """Make an image show the sequence in another folder, by a relative path where the .blend is saved."""
+    """Make an image and its strips show the sequence in another folder, by a relative path where the .blend is saved."""
     path = str(folder / images.file_of(image, images.frames_of(image).start).name)
     if bpy.data.filepath:
         with contextlib.suppress(ValueError):  # another drive: the path stays absolute
             path = bpy.path.relpath(path)
     image.filepath = path
+    for group in item.items():
+        if shader.image_of(group) == image:
+            strip.refit(group)

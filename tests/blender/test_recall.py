@@ -81,14 +81,16 @@ def test_a_collected_sequence_needs_nothing_else(tmp_path: Path) -> None:
 
     scene = kit.empty_scene()
     kit.add_plane()
-    group = add_fire(frames=3, format="png")
+    group = add_fire(frames=3, format="png", placement={"MATERIAL", "STRIP"})
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
     assert bpy.ops.aigc.generate() == {"FINISHED"}
     image = shader.require_image(group)
+    (strip,) = scene.sequence_editor.strips_all
+    files = strip.directory
     kept, target = image.filepath, tmp_path / "collected"
     source = images.file_of(image, 2).parent
     assert bpy.ops.aigc.collect(image=image.name, directory=str(target)) == {"FINISHED"}
-    assert image.filepath == kept
+    assert (image.filepath, strip.directory) == (kept, files)
     names = {path.name for path in target.iterdir()}
     (model,) = (name for name in names if name.endswith(".safetensors"))
     assert names - {model} == {"fire.0001.png", "fire.0002.png", "fire.0003.png", "fire.recipe.json"}
@@ -98,7 +100,7 @@ def test_a_collected_sequence_needs_nothing_else(tmp_path: Path) -> None:
     )
     other = tmp_path / "other"
     assert bpy.ops.aigc.collect(image=image.name, directory=str(other), repath=True) == {"FINISHED"}
-    assert image.filepath == "//other/fire.0001.png"
+    assert (image.filepath, strip.directory.rstrip("/")) == ("//other/fire.0001.png", "//other")
     (tmp_path / "elsewhere").mkdir()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "elsewhere" / "shot.blend"))
     assert images.file_of(image, 1).resolve() == other / "fire.0001.png"  # Save As remapped it
