@@ -84,7 +84,7 @@ def still(group: Any, path: str) -> None:
 
 def _shown(group: Any, paths: list[str], frames: range, scene: Any) -> dict[str, list[float]]:
     values: dict[str, list[float]] = {path: [] for path in paths}
-    with _stage(group, scene) as stage:
+    with _stage(group, scene) as stage, _reading(group, stage, instead_of=scene):
         for frame in frames:
             stage.frame_set(frame)
             shown = group.evaluated_get(stage.view_layers[0].depsgraph)
@@ -101,7 +101,7 @@ def _shown(group: Any, paths: list[str], frames: range, scene: Any) -> dict[str,
 
 @contextlib.contextmanager
 def _stage(group: Any, scene: Any) -> Iterator[Any]:
-    """A scene that holds nothing but the item, with the time of another; handlers do not hear of it."""
+    """A scene that holds nothing but the item, with the time and the numbers of another; handlers do not hear of it."""
     watchers = {name: list(getattr(bpy.app.handlers, name)) for name in WATCHERS}
     for name in watchers:
         getattr(bpy.app.handlers, name).clear()
@@ -109,6 +109,13 @@ def _stage(group: Any, scene: Any) -> Iterator[Any]:
     try:
         for name in ("fps", "fps_base", "frame_map_old", "frame_map_new"):
             setattr(stage.render, name, getattr(scene.render, name))
+        # What drivers may read of it: its own numbers, and what moves.
+        for name, value in scene.items():
+            if isinstance(value, int | float):
+                stage[name] = value
+        if scene.animation_data is not None and scene.animation_data.action is not None:
+            moves = stage.animation_data_create()
+            moves.action, moves.action_slot = scene.animation_data.action, scene.animation_data.action_slot
         compat.use_nodes(world)
         world.node_tree.nodes.new("ShaderNodeGroup").node_tree = group
         stage.world = world
@@ -118,3 +125,17 @@ def _stage(group: Any, scene: Any) -> Iterator[Any]:
         bpy.data.worlds.remove(world)
         for name, functions in watchers.items():
             getattr(bpy.app.handlers, name)[:] = functions
+
+
+@contextlib.contextmanager
+def _reading(group: Any, stage: Any, instead_of: Any) -> Iterator[None]:
+    """Let an item's drivers read a stage where they read its scene, whose own time stands still."""
+    variables = [v for curve in group.animation_data.drivers for v in curve.driver.variables]
+    targets = [t for v in variables if v.type != "CONTEXT_PROP" for t in v.targets if t.id == instead_of]
+    try:
+        for target in targets:
+            target.id = stage
+        yield
+    finally:
+        for target in targets:
+            target.id = instead_of

@@ -108,6 +108,38 @@ def test_whatever_animates_a_control_is_baked_as_blender_shows_it(tmp_path: Path
 
 
 @kit.in_blender
+def test_a_driver_that_reads_the_scene_is_baked_as_it_is_shown(tmp_path: Path) -> None:  # noqa: ARG001
+    """Its time, a number of its own, one that is keyed, and the scene that is active, wherever the playhead stands."""
+    import pytest
+
+    from aigc_blender.scene import item
+
+    scene, group = new_item(1, 8)
+    scene["still"], scene["wind"] = 3, 0.0
+    for frame, wind in ((1, 0.0), (9, 0.8)):
+        scene["wind"] = wind
+        scene.keyframe_insert('["wind"]', frame=frame)
+    driver = group.driver_add('["height"]').driver
+    driver.expression = "x / 100"
+    for kind, path in (
+        ("SINGLE_PROP", "frame_current"),
+        ("SINGLE_PROP", '["still"]'),
+        ("SINGLE_PROP", '["wind"]'),
+        ("CONTEXT_PROP", '["wind"]'),
+    ):
+        variable = driver.variables.new()
+        variable.name, variable.type = "x", kind
+        if kind == "SINGLE_PROP":
+            variable.targets[0].id_type, variable.targets[0].id = "SCENE", scene
+        variable.targets[0].data_path = path
+        expected = shown(group, range(1, 9))
+        assert (len(set(expected)) == 1) == ("still" in path)
+        scene.frame_set(4)
+        assert track(item.recipe(group, scene, kit.FIRE)).values == pytest.approx(expected), (kind, path)
+        driver.variables.remove(variable)
+
+
+@kit.in_blender
 def test_baking_leaves_everything_as_it_was(tmp_path: Path) -> None:  # noqa: ARG001
     import bpy
     import pytest
