@@ -14,7 +14,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -27,10 +26,11 @@ from .errors import AigcError, RuntimeMissingError
 from .library import find_models
 from .recipe import Recipe, parse_fps
 from .runtime import command as runtime_command
+from .runtime.child import run_child
 from .runtime.code import cli_command, install_code
 from .runtime.environment import child_environment
 from .runtime.find import PACKAGES, Runtime, find_runtime, list_devices, look_at
-from .runtime.interrupts import interrupts_later
+from .runtime.interrupts import Terminated
 from .sequence.names import SUFFIXES, parse_frames
 from .sequence.sidecar import read_recipe
 
@@ -45,10 +45,6 @@ class UsageError(AigcError):
 
     code = "usage"
     exit_code = 2
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM: ends like Ctrl-C, with another exit code."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt as end:
         _complain("Stopped; what is finished is kept and the same command continues.")
-        return 143 if isinstance(end, _Terminated) else 130
+        return 143 if isinstance(end, Terminated) else 130
     except BrokenPipeError:  # whoever read our output has gone
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -128,18 +124,7 @@ def _is_runtime() -> bool:
 def _generate_elsewhere(argv: list[str]) -> int:
     """Run the same command line in the runtime, with our own standard streams."""
     command = cli_command(find_runtime(), install_code(), argv)
-    child = None
-    try:
-        with interrupts_later():
-            child = subprocess.Popen(command, env={**os.environ, **child_environment()})
-        return child.wait()
-    except KeyboardInterrupt as end:
-        if child is None:
-            raise
-        # Ctrl-C reached the child too; SIGTERM did not.
-        if isinstance(end, _Terminated):
-            child.terminate()
-        return child.wait()
+    return run_child(command, {**os.environ, **child_environment()})
 
 
 def _models(arguments: argparse.Namespace, _argv: list[str]) -> int:
@@ -253,7 +238,7 @@ def _terminable() -> Iterator[None]:
         return
 
     def end(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise _Terminated
+        raise Terminated
 
     before = signal.signal(signal.SIGTERM, end)
     try:
@@ -271,7 +256,7 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
     noted: list[type[KeyboardInterrupt]] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
-        kind = _Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
         if noted:
             raise kind
         noted.append(kind)

@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``blender -c aigc ...``: the command line, run by the runtime."""
 
-import contextlib
-import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bpy
 
 from ..errors import AigcError, RuntimeMissingError
+from ..runtime.child import run_child
 from ..runtime.code import cli_command, install_code
 from ..runtime.environment import network_environment
 from ..runtime.find import Runtime, find_runtime
+from ..runtime.interrupts import Terminated
 from . import preferences
 
 
@@ -26,41 +24,13 @@ def run(argv: list[str]) -> int:
         if argv[1:2] == ["install"] and not bpy.app.online_access:
             argv = [*argv, "--no-network"]
     try:
-        command = cli_command(_runtime(machine.python, argv), install_code(), argv)
+        return run_child(cli_command(_runtime(machine.python, argv), install_code(), argv), environment)
     except AigcError as error:
         print(f"aigc: {error}", file=sys.stderr)
         return error.exit_code
-    with _passing_on(signal.SIGTERM) as ends:
-        child = subprocess.Popen(command, env=environment)
-        ends(child)
-        while True:
-            try:
-                return child.wait()
-            except KeyboardInterrupt:  # the child got it as well and ends by itself
-                continue
-
-
-@contextlib.contextmanager
-def _passing_on(number: int) -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
-    """Let a signal end, in place of this process, the child that is then named, also when it came before that."""
-    arrived: list[int] = []
-    children: list[subprocess.Popen[bytes]] = []
-
-    def end(*_: object) -> None:
-        arrived.append(number)
-        for child in children:
-            child.terminate()
-
-    def name(child: subprocess.Popen[bytes]) -> None:
-        children.append(child)
-        if arrived:
-            child.terminate()
-
-    before = signal.signal(number, end)
-    try:
-        yield name
-    finally:
-        signal.signal(number, signal.SIG_DFL if before is None else before)
+    except KeyboardInterrupt as end:  # before the child could say so
+        print("aigc: Stopped.", file=sys.stderr)
+        return 143 if isinstance(end, Terminated) else 130
 
 
 def _runtime(configured: Path | None, argv: list[str]) -> Runtime:
