@@ -63,8 +63,7 @@ def use_nodes(block: Any) -> bool:
 
 
 def stop_using_nodes(block: Any) -> None:
-    """Undo `use_nodes`."""
-    block.node_tree.nodes.clear()
+    """Undo `use_nodes`; the nodes that it found or that came with it stay, as nothing brings them a second time."""
     block.use_nodes = False
 
 

@@ -104,7 +104,7 @@ def _shown(group: Any) -> list[tuple[Any, Any]]:
 
 
 def _take_out(material: Any, node: Any) -> None:
-    switched = node.get(WITHOUT_NODES)
+    switched = splice.hand_on(node, WITHOUT_NODES)
     splice.extract(node, "Behind", "Shader")
     if switched:
         compat.stop_using_nodes(material)

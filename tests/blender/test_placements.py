@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests.blender import kit
+from tests.blender.test_placements_scene import differences, state
 
 GLOW = {n: kit.picture((0.1 * n, 0.3, 0.8, 1), corner=(0.5, 0.2, 0.1, 0.5)) for n in (1, 2, 3)}
 STEP = 2.5 / 255  # of a display value: rounding in the file, in the shader and in the rendered picture
@@ -269,3 +270,55 @@ def test_objects_that_cannot_take_a_texture_are_refused(tmp_path: Path) -> None:
         with pytest.raises(SceneError, match=why):
             material.place(group, target)
     assert not bpy.data.materials
+
+
+@kit.in_blender
+def test_of_two_elements_in_one_place_either_goes_alone(tmp_path: Path) -> None:
+    """What is seen then is the other one, as if it had always been alone, and without both all is as it was."""
+    import bpy
+
+    from aigc_blender.scene import compat, placements
+
+    for kind, below in (
+        ("MATERIAL", "nothing"),
+        ("MATERIAL", "no nodes"),
+        ("MATERIAL", "no output"),
+        ("WORLD", "nothing"),
+        ("WORLD", "no nodes"),
+        ("COMPOSITOR", "nothing"),
+    ):
+        scene = kit.empty_scene()
+        light = 0.0 if below == "no nodes" else 1.0  # one sample of a lit surface is noise
+        scene.world.node_tree.nodes["Background"].inputs["Color"].default_value = (light, light, light, 1)
+        scene.render.use_compositing = False
+        plane = kit.add_plane()
+        if kind == "WORLD":
+            scene.camera.rotation_euler.x = np.pi  # to the zenith
+            bpy.data.worlds.remove(scene.world)
+            scene.world = bpy.data.worlds.new("Plain") if below == "no nodes" else None
+        elif below != "nothing":
+            plane.data.materials.append(bpy.data.materials.new("Plain"))
+        if below == "no output":
+            compat.use_nodes(plane.active_material)
+            plane.active_material.node_tree.nodes.clear()
+        if kind == "COMPOSITOR":
+            bpy.data.objects.remove(plane)
+            plane = None
+        pictures = kit.picture((0.4, 0, 0, 0.5)), kit.picture((0, 0, 0.2, 0.3))
+        two = [kit.shown_item(tmp_path / f"{kind}{below}{n}", {1: p}, tile="xy") for n, p in enumerate(pictures)]
+        kit.rendered(1, tmp_path)  # its result is an image in the file
+        before, alone = state(), {}
+        for group in two:
+            group.aigc.tile_x = group.aigc.tile_y = True
+            placements.place(group, kind, plane, scene)
+            alone[group] = kit.rendered(1, tmp_path)
+            placements.remove(group, kind)
+            assert not differences(before, state()), (kind, below)
+        for first, last in (two, two[::-1]):
+            for group in two:
+                placements.place(group, kind, plane, scene)
+            placements.remove(first, kind)
+            assert placements.placed(last, kind), (kind, below)
+            np.testing.assert_allclose(kit.rendered(1, tmp_path), alone[last], atol=STEP, err_msg=f"{kind} {below}")
+            placements.remove(last, kind)
+            assert not differences(before, state()), (kind, below)
