@@ -32,6 +32,8 @@ def check(_group: Any, target: Any) -> None:
     material = target.active_material
     if material is not None and item.is_linked(material):
         raise SceneError(f"Material {material.name} is linked from another file; make it local or choose another.")
+    if material is not None and material.get(made.MADE, KIND) != KIND:
+        raise SceneError(f"Object {target.name} was made to show an element alone; select another object.")
     if material is None and target.data.override_library:  # Blender would not save that it has one
         raise SceneError(
             f"Object {target.name} has its data from another file, where no material can be added; "

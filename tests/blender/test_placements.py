@@ -322,3 +322,25 @@ def test_of_two_elements_in_one_place_either_goes_alone(tmp_path: Path) -> None:
             np.testing.assert_allclose(kit.rendered(1, tmp_path), alone[last], atol=STEP, err_msg=f"{kind} {below}")
             placements.remove(last, kind)
             assert not differences(before, state()), (kind, below)
+
+
+@kit.in_blender
+def test_a_plane_that_shows_an_element_takes_no_other(tmp_path: Path) -> None:
+    import bpy
+    import pytest
+
+    from aigc_blender.errors import SceneError
+    from aigc_blender.scene import placements
+
+    scene = kit.empty_scene()
+    fire = kit.shown_item(tmp_path / "fire", GLOW)
+    plate = kit.shown_item(tmp_path / "plate", {1: kit.picture((0.1, 0.2, 0.9))}, style=kit.PLATE)
+    for kind in ("CARD", "BACKDROP"):
+        placements.place(fire, kind, None, scene)
+        (plane,) = [thing for thing in bpy.data.objects if thing.get("aigc_made") == kind]
+        before = state()
+        for group in (fire, plate):
+            with pytest.raises(SceneError, match=f"Object {plane.name} was made to show an element alone"):
+                placements.place(group, "MATERIAL", plane, scene)
+        assert not differences(before, state())
+        assert placements.default(kit.PLATE, plane) == "BACKDROP"
