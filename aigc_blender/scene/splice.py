@@ -46,6 +46,11 @@ def _serves(node: Any) -> bool:
     return any(link.to_node.outputs for output in node.outputs for link in output.links)
 
 
+def is_bare(tree: Any) -> bool:
+    """Whether a tree has only marked nodes, and those that put out what it gives."""
+    return not any(node.outputs and not node.get(MADE) for node in tree.nodes)
+
+
 def hand_on(node: Any, flag: str) -> bool:
     """Whether what a flag of a node says is to be undone with it: not where another that can have the flag takes it over."""
     heir = next((n for n in node.id_data.nodes if flag in n and n != node), None)

@@ -344,3 +344,40 @@ def test_a_plane_that_shows_an_element_takes_no_other(tmp_path: Path) -> None:
                 placements.place(group, "MATERIAL", plane, scene)
         assert not differences(before, state())
         assert placements.default(kit.PLATE, plane) == "BACKDROP"
+
+
+@kit.in_blender
+def test_what_a_user_built_behind_an_element_stays_when_that_goes(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import placements
+
+    for kind, below in itertools.product(("MATERIAL", "WORLD"), ("nothing", "no nodes")):
+        scene, plane = kit.empty_scene(), kit.add_plane()
+        if kind == "WORLD":
+            bpy.data.objects.remove(plane)
+            plane, scene.world = None, bpy.data.worlds.new("Plain") if below == "no nodes" else None
+        elif below == "no nodes":
+            plane.data.materials.append(bpy.data.materials.new("Plain"))
+        group = kit.shown_item(tmp_path / f"{kind}{below}", {1: kit.picture((0.4, 0, 0, 0.5))}, tile="xy")
+        group.aigc.tile_x = group.aigc.tile_y = True
+        scene.camera.rotation_euler.x = np.pi if kind == "WORLD" else np.pi / 2
+        placements.place(group, kind, plane, scene)
+        tree = (scene.world if kind == "WORLD" else plane.active_material).node_tree
+        node = next(n for n in tree.nodes if n.bl_idname == "ShaderNodeGroup")
+        glow = tree.nodes.new("ShaderNodeBackground" if kind == "WORLD" else "ShaderNodeEmission")
+        glow.inputs["Color"].default_value = (0, 1, 0, 1)
+        hue = tree.nodes.new("ShaderNodeHueSaturation")  # to cyan
+        hue.inputs["Hue"].default_value, hue.inputs["Color"].default_value = 0.5 + 1 / 6, (0, 1, 0, 1)
+        tree.links.new(hue.outputs[0], glow.inputs["Color"])
+        tree.links.new(glow.outputs[0], node.inputs["Behind"])
+        for _ in range(2):
+            placements.remove(group, kind)
+            seen = kit.rendered(1, tmp_path)
+            np.testing.assert_allclose(seen, np.broadcast_to([0, 1, 1], seen.shape), atol=STEP, err_msg=kind + below)
+            placements.place(group, kind, plane, scene)
+        assert kit.rendered(1, tmp_path)[16, 16, 0] > 0.3
+        tree.nodes.remove(hue)
+        tree.links.remove(glow.outputs[0].links[0])
+        placements.remove(group, kind)
+        assert glow in set(tree.nodes), kind + below
