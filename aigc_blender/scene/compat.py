@@ -9,6 +9,7 @@ import bpy
 from bpy_extras import anim_utils
 
 COMPOSITOR = "aigc_compositor"  # custom property of a scene: what its compositor was before, "none" or "unused"
+NODES = "aigc_nodes"  # of a material or world: the names of the nodes that it had, or got, when they were switched on
 FADED = 1 if bpy.app.version < (5, 0, 0) else 0  # pixels at each edge that 4.5 fades out of an interpolated picture
 FRESH = {  # what a new compositor consists of
     "CompositorNodeComposite",
@@ -59,13 +60,15 @@ def use_nodes(block: Any) -> bool:
     if bpy.app.version >= (5, 0, 0) or block.use_nodes:
         return False
     block.use_nodes = True
+    block[NODES] = "\n".join(node.name for node in block.node_tree.nodes)
     return True
 
 
 def stop_using_nodes(block: Any) -> None:
-    """Undo `use_nodes`."""
-    block.node_tree.nodes.clear()
-    block.use_nodes = False
+    """Undo `use_nodes`, unless nodes were added since; those it found stay, as nothing brings them a second time."""
+    found = block.pop(NODES, "").split("\n")
+    if not any(node.outputs and node.name not in found for node in block.node_tree.nodes):
+        block.use_nodes = False
 
 
 def compositor(scene: Any) -> Any | None:

@@ -71,7 +71,7 @@ def refit(group: Any) -> None:
 def remove(group: Any) -> None:
     """Take an item out of all compositors and leave them as they were before; one made for it goes."""
     for scene, node in _shown(group):
-        unused = node.get(UNUSED)
+        unused = splice.hand_on(node, UNUSED)
         splice.extract(node, "Image", "Image")
         if unused:
             scene.render.use_compositing = False

@@ -32,6 +32,8 @@ def check(_group: Any, target: Any) -> None:
     material = target.active_material
     if material is not None and item.is_linked(material):
         raise SceneError(f"Material {material.name} is linked from another file; make it local or choose another.")
+    if material is not None and material.get(made.MADE, KIND) != KIND:
+        raise SceneError(f"Object {target.name} was made to show an element alone; select another object.")
     if material is None and target.data.override_library:  # Blender would not save that it has one
         raise SceneError(
             f"Object {target.name} has its data from another file, where no material can be added; "
@@ -72,13 +74,14 @@ def refit(_group: Any) -> None:
 
 
 def remove(group: Any) -> None:
-    """Take an item out of all materials and leave them as they were before; a material made for it goes."""
+    """Take an item out of all materials, which are as before then; one made for it goes with it if nothing else is in it."""
     for material, node in _shown(group):
-        others = [n for n in material.node_tree.nodes if n.bl_idname == "ShaderNodeGroup" and n != node]
-        if material.get(made.MADE) and not others:
+        switched = splice.hand_on(node, WITHOUT_NODES)
+        splice.extract(node, "Behind", "Shader")
+        if material.get(made.MADE) and splice.is_bare(material.node_tree):
             _discard(material)
-        else:
-            _take_out(material, node)
+        elif switched:
+            compat.stop_using_nodes(material)
     made.purge(group, KIND)
 
 
@@ -101,13 +104,6 @@ def _shown(group: Any) -> list[tuple[Any, Any]]:
     """The materials that an item is placed in, each with the node that shows it."""
     materials = [m for m in bpy.data.materials if not m.library and m.node_tree and m.get(made.MADE, KIND) == KIND]
     return [(m, node) for m in materials if (node := splice.node_of(m.node_tree, group))]
-
-
-def _take_out(material: Any, node: Any) -> None:
-    switched = node.get(WITHOUT_NODES)
-    splice.extract(node, "Behind", "Shader")
-    if switched:
-        compat.stop_using_nodes(material)
 
 
 def _new_material(group: Any, target: Any) -> Any:

@@ -27,18 +27,36 @@ def insert(node: Any, target: Any, passes: str, gives: str, otherwise: Callable[
 
 
 def extract(node: Any, passes: str, gives: str) -> None:
-    """Take a node out again, with the marked nodes beside it, and join what it parted."""
+    """Take a node out again, with the marked nodes that nothing else needs, and join what it parted."""
     tree = node.id_data
     behind = next((link.from_socket for link in node.inputs[passes].links), None)
     targets = [link.to_socket for link in node.outputs[gives].links]
     tree.nodes.remove(node)
-    if behind is not None and behind.node.get(MADE):
+    for target in targets if behind is not None else ():
+        tree.links.new(behind, target)
+    if behind is not None and behind.node.get(MADE) and not _serves(behind.node):
         tree.nodes.remove(behind.node)
-    elif behind is not None:
-        for target in targets:
-            tree.links.new(behind, target)
-    for made in [t.node for t in targets if t.node.get(MADE)]:
-        tree.nodes.remove(made)
+    for made in {target.node for target in targets if target.node.get(MADE)}:
+        if not any(socket.is_linked for socket in made.inputs):
+            tree.nodes.remove(made)
+
+
+def _serves(node: Any) -> bool:
+    """Whether a node leads into others than those that put out what their tree gives, which have no outputs."""
+    return any(link.to_node.outputs for output in node.outputs for link in output.links)
+
+
+def is_bare(tree: Any) -> bool:
+    """Whether a tree has only marked nodes, and those that put out what it gives."""
+    return not any(node.outputs and not node.get(MADE) for node in tree.nodes)
+
+
+def hand_on(node: Any, flag: str) -> bool:
+    """Whether what a flag of a node says is to be undone with it: not where another that can have the flag takes it over."""
+    heir = next((n for n in node.id_data.nodes if flag in n and n != node), None)
+    if node.get(flag) and heir is not None:
+        heir[flag] = True
+    return bool(node.get(flag)) and heir is None
 
 
 def mark(node: Any) -> Any:

@@ -93,14 +93,16 @@ def refit(group: Any) -> None:
 
 
 def remove(group: Any) -> None:
-    """Take an item out of all worlds and leave them as they were before; a world made for it goes."""
-    for world, node in _shown(group):
-        switched = node.get(SWITCHED)
+    """Take an item out of all worlds, which are as before then; one made for it goes with it if nothing else is in it."""
+    shown = _shown(group)
+    for world, node in shown:
+        switched = splice.hand_on(node, SWITCHED)
         splice.extract(node, "Behind", "Shader")
         if switched:
             compat.stop_using_nodes(world)
-    for world in made.find(bpy.data.worlds, group, KIND):
-        if len(world.node_tree.nodes) <= 1:  # nothing else was put in since
+    inherited = {world for world, _ in shown if world.get(made.MADE) == KIND}  # once made for an item that has gone
+    for world in inherited.union(made.find(bpy.data.worlds, group, KIND)):
+        if splice.is_bare(world.node_tree):
             bpy.data.worlds.remove(world)
     made.purge(group, KIND)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests.blender import kit
+from tests.blender.test_placements_scene import differences, state
 
 GLOW = {n: kit.picture((0.1 * n, 0.3, 0.8, 1), corner=(0.5, 0.2, 0.1, 0.5)) for n in (1, 2, 3)}
 STEP = 2.5 / 255  # of a display value: rounding in the file, in the shader and in the rendered picture
@@ -269,3 +270,114 @@ def test_objects_that_cannot_take_a_texture_are_refused(tmp_path: Path) -> None:
         with pytest.raises(SceneError, match=why):
             material.place(group, target)
     assert not bpy.data.materials
+
+
+@kit.in_blender
+def test_of_two_elements_in_one_place_either_goes_alone(tmp_path: Path) -> None:
+    """What is seen then is the other one, as if it had always been alone, and without both all is as it was."""
+    import bpy
+
+    from aigc_blender.scene import compat, placements
+
+    for kind, below in (
+        ("MATERIAL", "nothing"),
+        ("MATERIAL", "no nodes"),
+        ("MATERIAL", "no output"),
+        ("WORLD", "nothing"),
+        ("WORLD", "no nodes"),
+        ("COMPOSITOR", "nothing"),
+    ):
+        scene = kit.empty_scene()
+        light = 0.0 if below == "no nodes" else 1.0  # one sample of a lit surface is noise
+        scene.world.node_tree.nodes["Background"].inputs["Color"].default_value = (light, light, light, 1)
+        scene.render.use_compositing = False
+        plane = kit.add_plane()
+        if kind == "WORLD":
+            scene.camera.rotation_euler.x = np.pi  # to the zenith
+            bpy.data.worlds.remove(scene.world)
+            scene.world = bpy.data.worlds.new("Plain") if below == "no nodes" else None
+        elif below != "nothing":
+            plane.data.materials.append(bpy.data.materials.new("Plain"))
+        if below == "no output":
+            compat.use_nodes(plane.active_material)
+            plane.active_material.node_tree.nodes.clear()
+        if kind == "COMPOSITOR":
+            bpy.data.objects.remove(plane)
+            plane = None
+        pictures = kit.picture((0.4, 0, 0, 0.5)), kit.picture((0, 0, 0.2, 0.3))
+        two = [kit.shown_item(tmp_path / f"{kind}{below}{n}", {1: p}, tile="xy") for n, p in enumerate(pictures)]
+        kit.rendered(1, tmp_path)  # its result is an image in the file
+        before, alone = state(), {}
+        for group in two:
+            group.aigc.tile_x = group.aigc.tile_y = True
+            placements.place(group, kind, plane, scene)
+            alone[group] = kit.rendered(1, tmp_path)
+            placements.remove(group, kind)
+            assert not differences(before, state()), (kind, below)
+        for first, last in (two, two[::-1]):
+            for group in two:
+                placements.place(group, kind, plane, scene)
+            placements.remove(first, kind)
+            assert placements.placed(last, kind), (kind, below)
+            np.testing.assert_allclose(kit.rendered(1, tmp_path), alone[last], atol=STEP, err_msg=f"{kind} {below}")
+            placements.remove(last, kind)
+            assert not differences(before, state()), (kind, below)
+
+
+@kit.in_blender
+def test_a_plane_that_shows_an_element_takes_no_other(tmp_path: Path) -> None:
+    import bpy
+    import pytest
+
+    from aigc_blender.errors import SceneError
+    from aigc_blender.scene import placements
+
+    scene = kit.empty_scene()
+    fire = kit.shown_item(tmp_path / "fire", GLOW)
+    plate = kit.shown_item(tmp_path / "plate", {1: kit.picture((0.1, 0.2, 0.9))}, style=kit.PLATE)
+    for kind in ("CARD", "BACKDROP"):
+        placements.place(fire, kind, None, scene)
+        (plane,) = [thing for thing in bpy.data.objects if thing.get("aigc_made") == kind]
+        before = state()
+        for group in (fire, plate):
+            with pytest.raises(SceneError, match=f"Object {plane.name} was made to show an element alone"):
+                placements.place(group, "MATERIAL", plane, scene)
+        assert not differences(before, state())
+        assert placements.default(kit.PLATE, plane) == "BACKDROP"
+
+
+@kit.in_blender
+def test_what_a_user_built_behind_an_element_stays_when_that_goes(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import placements
+
+    for kind, below in itertools.product(("MATERIAL", "WORLD"), ("nothing", "no nodes")):
+        scene, plane = kit.empty_scene(), kit.add_plane()
+        if kind == "WORLD":
+            bpy.data.objects.remove(plane)
+            plane, scene.world = None, bpy.data.worlds.new("Plain") if below == "no nodes" else None
+        elif below == "no nodes":
+            plane.data.materials.append(bpy.data.materials.new("Plain"))
+        group = kit.shown_item(tmp_path / f"{kind}{below}", {1: kit.picture((0.4, 0, 0, 0.5))}, tile="xy")
+        group.aigc.tile_x = group.aigc.tile_y = True
+        scene.camera.rotation_euler.x = np.pi if kind == "WORLD" else np.pi / 2
+        placements.place(group, kind, plane, scene)
+        tree = (scene.world if kind == "WORLD" else plane.active_material).node_tree
+        node = next(n for n in tree.nodes if n.bl_idname == "ShaderNodeGroup")
+        glow = tree.nodes.new("ShaderNodeBackground" if kind == "WORLD" else "ShaderNodeEmission")
+        glow.inputs["Color"].default_value = (0, 1, 0, 1)
+        hue = tree.nodes.new("ShaderNodeHueSaturation")  # to cyan
+        hue.inputs["Hue"].default_value, hue.inputs["Color"].default_value = 0.5 + 1 / 6, (0, 1, 0, 1)
+        tree.links.new(hue.outputs[0], glow.inputs["Color"])
+        tree.links.new(glow.outputs[0], node.inputs["Behind"])
+        for _ in range(2):
+            placements.remove(group, kind)
+            seen = kit.rendered(1, tmp_path)
+            np.testing.assert_allclose(seen, np.broadcast_to([0, 1, 1], seen.shape), atol=STEP, err_msg=kind + below)
+            placements.place(group, kind, plane, scene)
+        assert kit.rendered(1, tmp_path)[16, 16, 0] > 0.3
+        tree.nodes.remove(hue)
+        tree.links.remove(glow.outputs[0].links[0])
+        placements.remove(group, kind)
+        assert glow in set(tree.nodes), kind + below
