@@ -62,6 +62,7 @@ def remove(group: Any) -> None:
     """Take an item out of all cameras; with the last one go what was switched on for it."""
     for camera in places(group):
         for background in _backgrounds(group, camera):
+            background.image = None  # or the image is left with a user that is gone
             camera.background_images.remove(background)
         del camera[_key(group)]
         if not _in_use(camera):

@@ -18,7 +18,8 @@ from . import images, item, made, shader
 
 KIND = "STRIP"
 EDITOR = "aigc_made_sequencer"  # custom property of the scene: its sequencer was made here
-START = "aigc_start"  # custom property of the strip: the frame that it was made for, wherever it was moved since
+# Custom properties of the strip: the frame that it was made for, wherever it was moved since, and how it was blended with what is below.
+START, BLEND = "aigc_start", "aigc_blend"
 
 
 def check(_group: Any, scene: Any) -> None:
@@ -50,7 +51,7 @@ def place(group: Any, scene: Any) -> None:
     first = images.file_of(image, images.frames_of(image).start)
     strip = strips.new_image(group.name, str(first), channel, start, fit_method="FILL")
     made.mark(strip, group, KIND)
-    strip.blend_type = "ALPHA_OVER" if image[images.ALPHA] else "REPLACE"
+    strip.blend_type = _blend(image)
     _fit(strip, scene, image)
     if image[images.STANDS]:
         _stand(strip, scene, image)
@@ -135,7 +136,15 @@ def _fit(strip: Any, scene: Any, image: Any) -> None:
     strip.frame_start += start - strip.get(START, strip.frame_start if moves else start)
     strip[START] = start
     strip.colorspace_settings.name = image.colorspace_settings.name
+    blend = _blend(image)
+    if blend != strip.get(BLEND, blend):  # else it is as it was made, or as a user has it
+        strip.blend_type = blend
+    strip[BLEND] = blend
     strip.alpha_mode = "PREMUL" if image[images.FORMAT] == "exr" else "STRAIGHT"
+
+
+def _blend(image: Any) -> str:
+    return "ALPHA_OVER" if image[images.ALPHA] else "REPLACE"
 
 
 def _number(file: str) -> str:

@@ -325,6 +325,30 @@ def test_a_strip_shows_the_pixels_and_repeats_a_loop(tmp_path: Path) -> None:
 
 
 @kit.in_blender
+def test_a_strip_is_blended_as_what_it_shows_needs_unless_a_user_chose(tmp_path: Path) -> None:
+    from aigc_blender.scene import placements, shader, strip
+
+    scene = kit.empty_scene()
+    clear, opaque = (
+        kit.shown_item(tmp_path / style.name, {1: kit.picture((0.2, 0.2, 0.2, 1.0)[: 3 + style.alpha])}, style=style)
+        for style in (kit.FIRE, kit.PLATE)
+    )
+    images = [shader.require_image(item) for item in (clear, opaque)]
+    strip.place(opaque, scene)
+    (ours,) = scene.sequence_editor.strips_all
+    assert ours.blend_type == "REPLACE"
+    for image, chosen, expected in (
+        (images[0], None, "ALPHA_OVER"),
+        (images[0], "SCREEN", "SCREEN"),
+        (images[1], None, "REPLACE"),
+    ):
+        ours.blend_type = chosen or ours.blend_type
+        shader.show(opaque, image)
+        placements.refit(opaque)
+        assert ours.blend_type == expected
+
+
+@kit.in_blender
 def test_a_camera_background_is_set_in_every_field_and_follows(tmp_path: Path) -> None:
     from aigc_blender.scene import camera_background, images, placements, shader
 
@@ -345,6 +369,10 @@ def test_a_camera_background_is_set_in_every_field_and_follows(tmp_path: Path) -
         assert images.frames_of(background.image).start == first
         shader.show(group, shader.image_of(longer))
         placements.refit(group)
+    image = background.image
+    users = image.users
+    camera_background.remove(group)
+    assert image.users == users - 2  # the background, and what the camera notes of it
 
 
 @kit.in_blender
