@@ -13,7 +13,7 @@ HOME_VARIABLE = "AIGC_HOME"
 def user_folder() -> Path:
     """The folder named in ``AIGC_HOME``, else ``aigc`` where the platform keeps a user's data."""
     if named := os.environ.get(HOME_VARIABLE):
-        return Path(named)
+        return Path(named).expanduser().absolute()  # uv runs elsewhere
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
