@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import json
-import math
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -225,7 +225,7 @@ def _numbers(key: str, value: object) -> dict[str, float]:
     if not isinstance(value, dict):
         raise TypeError(f"{key} must be an object of numbers")
     for name, number in value.items():
-        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= sys.float_info.max:
             raise ValueError(f"{key}: {clean_text(name)} must be a number")
     return {clean_text(name): float(number) for name, number in value.items()}
 
