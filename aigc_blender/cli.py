@@ -64,16 +64,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(end.code or 0)
     except AigcError as error:
         if "--json" in argv:
-            print(json.dumps({"type": "error", "code": error.code, "text": str(error)}))
+            with contextlib.suppress(OSError):
+                print(json.dumps({"type": "error", "code": error.code, "text": str(error)}))
         _complain(str(error))
         return error.exit_code
     except KeyboardInterrupt as end:
         _complain("Stopped; what is finished is kept and the same command continues.")
         return 143 if isinstance(end, Terminated) else 130
-    except BrokenPipeError:  # whoever read our output has gone
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # else whoever read our output has gone
+            what = f"{error.filename} cannot be used" if error.filename else "The output cannot be written"
+            _complain(f"{what} ({error.strerror or error}); free some space or mend it, and run the same again.")
         return 1
+    finally:
+        _let_go()
 
 
 def _generate(arguments: argparse.Namespace, argv: list[str]) -> int:
@@ -227,7 +231,18 @@ def _tell(event: dict[str, Any]) -> None:
 
 
 def _complain(text: str) -> None:
-    print("aigc: " + " ".join(text.split()), file=sys.stderr)
+    with contextlib.suppress(OSError):
+        print("aigc: " + " ".join(text.split()), file=sys.stderr)
+
+
+def _let_go() -> None:
+    """Forget what standard streams could not write: Python would fail on it once more as it ends, with a code of its own."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextlib.contextmanager

@@ -127,6 +127,7 @@ class _Reader:
         self._waiting: list[Phrase] = []
         self._noun: Phrase | None = None  # a control that was named and not yet set
         self._set: Phrase | None = None  # what was set last, for a number that follows it
+        self._last: tuple[Phrase, list[Phrase]] | None = None  # and all that was said of it, for "as possible"
 
     def take(self, phrase: Phrase, following: Phrase | None) -> None:
         """Carry on by one phrase; ``following`` is the next that means something."""
@@ -138,6 +139,8 @@ class _Reader:
                 self.flush()
             case "level" if self._noun is not None and not _is_noun(following):
                 self._set_noun(self._noun, [phrase])
+            case "degree" if phrase.text == lexicon.ENDING and self._last and not (self._noun or self._waiting):
+                self._take_ending(phrase, *self._last)
             case "degree" | "not" | "step" | "most" | "level":
                 self._waiting.append(phrase)
             case "number":
@@ -162,7 +165,7 @@ class _Reader:
         for phrase in self._waiting:
             self._miss(phrase.text)
         self._waiting.clear()
-        self._noun = self._set = None
+        self._noun = self._set = self._last = None
 
     def _take_number(self, phrase: Phrase, following: Phrase | None) -> None:
         if self._noun is not None:
@@ -172,6 +175,12 @@ class _Reader:
             self._set_end(before, [phrase])
         else:
             self._waiting.append(phrase)
+
+    def _take_ending(self, phrase: Phrase, before: Phrase, modifiers: Sequence[Phrase]) -> None:
+        words = self._spoken(before, modifiers)
+        self.reading.effects = [e for e in self.reading.effects if e.words != words]
+        self._waiting = [*modifiers, phrase]
+        self.take(before, None)
 
     def _take_noun(self, phrase: Phrase) -> None:
         if self._noun is not None:
@@ -313,6 +322,7 @@ class _Reader:
         """A phrase with all that was said of it, in the order of the text; nothing waits any more."""
         said = {p.start: p for p in (*self._waiting, *modifiers, phrase)}
         self._waiting.clear()
+        self._last = phrase, [p for p in said.values() if p is not phrase]
         return " ".join(said[start].text for start in sorted(said))
 
     def _control(self, phrase: Phrase) -> Control:

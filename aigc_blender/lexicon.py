@@ -5,6 +5,7 @@ from __future__ import annotations
 
 # How far from its default towards an end a control goes that a word moves.
 PLAIN = 0.7
+ENDING = "as possible"  # the degree that follows its word
 DEGREES = {
     "a bit": 0.3,
     "a little": 0.3,
@@ -28,7 +29,7 @@ DEGREES = {
     "totally": 1.0,
     "completely": 1.0,
     "fully": 1.0,
-    "as possible": 1.0,
+    ENDING: 1.0,
 }
 NEGATIONS = ("no", "not", "without", "never", "hardly any")
 MORE = ("more", "increase", "raise", "add")

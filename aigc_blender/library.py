@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .card import ModelFile, check_extent, read_model_bytes, read_model_file
 from .errors import ModelError, RecipeError
-from .runtime.folders import user_folder
+from .runtime.folders import user_folder, user_folders
 
 BUNDLED = Path(__file__).parent / "models"
 PATH_VARIABLE = "AIGC_MODEL_PATH"
@@ -20,7 +20,7 @@ PATH_VARIABLE = "AIGC_MODEL_PATH"
 def model_folders(extra: Iterable[Path] = ()) -> list[Path]:
     """The folders that are searched, bundled first, without repeats."""
     named = [Path(p) for p in os.environ.get(PATH_VARIABLE, "").split(os.pathsep) if p]
-    return list(dict.fromkeys([BUNDLED, user_models(), *extra, *named]))
+    return list(dict.fromkeys([BUNDLED, *user_folders("models"), *extra, *named]))
 
 
 def user_models() -> Path:

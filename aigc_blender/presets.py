@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import json
-import math
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 from .card import clean_text
 from .errors import PresetError
 from .recipe import MAX_SEED, MAX_SIZE, TILES
-from .runtime.folders import user_folder
+from .runtime.folders import user_folder, user_folders
 
 VERSION = 1
 MARK = "aigc_preset"  # the key that tells a preset from other JSON; its value is the version
@@ -91,7 +91,7 @@ def user_presets() -> Path:
 def find_presets(folders: Iterable[Path] = ()) -> tuple[list[PresetFile], list[PresetError]]:
     """All readable presets, bundled ones first, then the user's, by file name; and what was wrong with the rest."""
     found, faults = [], []
-    for folder in (BUNDLED, *(tuple(folders) or (user_presets(),))):
+    for folder in (BUNDLED, *(tuple(folders) or user_folders("presets"))):
         for path in sorted(folder.glob("*.json")):
             try:
                 found.append(read_preset(path))
@@ -225,7 +225,7 @@ def _numbers(key: str, value: object) -> dict[str, float]:
     if not isinstance(value, dict):
         raise TypeError(f"{key} must be an object of numbers")
     for name, number in value.items():
-        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= sys.float_info.max:
             raise ValueError(f"{key}: {clean_text(name)} must be a number")
     return {clean_text(name): float(number) for name, number in value.items()}
 

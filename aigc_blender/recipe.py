@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
@@ -26,9 +25,11 @@ TILES = ("", "x", "y", "xy")
 MAX_SIZE = 16384  # pixels a side
 MAX_SEED = 2**32 - 1
 MAX_LOOP = 1_000_000  # frames
-MAX_FPS = 1000
+MIN_FPS, MAX_FPS = Fraction(1, 1000), 1000
 MAX_SPEED = 8.0
-MAX_PAN = 10_000_000.0  # pixels
+MAX_PAN = 10_000_000.0  # pixels; as far away as the origin may be
+MAX_FIRST = 10**10  # frame of a track
+MAX_TIME = 10**11  # frames
 SHUTTER_SAMPLES = (2, 64)
 
 
@@ -85,10 +86,8 @@ class Recipe:
         for name, seed in (("Seed", self.seed), ("Second seed", self.seed_b or 0)):
             if not 0 <= seed <= MAX_SEED:
                 raise RecipeError(f"{name} {seed} is out of range; give 0 to {MAX_SEED}.")
-        if not 0 < self.fps <= MAX_FPS:
-            raise RecipeError(
-                f"Frame rate {self.fps} is out of range; give more than 0 and at most {MAX_FPS} frames a second."
-            )
+        if not MIN_FPS <= self.fps <= MAX_FPS:
+            raise RecipeError(f"Frame rate {self.fps} is out of range; give {MIN_FPS} to {MAX_FPS} frames a second.")
         if self.loop is not None and not 1 <= self.loop <= MAX_LOOP:
             raise RecipeError(
                 f"Loop {self.loop} is out of range; give a period of 1 to {MAX_LOOP} frames or leave it out."
@@ -99,6 +98,8 @@ class Recipe:
             raise RecipeError(
                 f"The recipe needs generator version {self.generator}, this add-on has {GENERATOR_VERSION}; use the version that made it."
             )
+        _check_range("Origin", self.origin, -MAX_PAN, MAX_PAN)
+        _check_range("Time", self.time or (), -MAX_TIME, MAX_TIME)
         for name, value in self.controls.items():
             _check_range(f"Control {name}", value, 0.0, 1.0)
         _check_range("Speed", self.speed, -MAX_SPEED, MAX_SPEED)
@@ -348,10 +349,13 @@ def _motion(values: Mapping[str, Any]) -> dict[str, Any]:
     return read
 
 
-def _check_range(name: str, value: float | Track, least: float, most: float) -> None:
-    for number in value.values if isinstance(value, Track) else (value,):
-        if not (math.isfinite(number) and least <= number <= most):
-            raise RecipeError(f"{name} = {number:g} is out of range; give {least:g} to {most:g}.")
+def _check_range(name: str, value: float | Track | tuple[float | Fraction, ...], least: float, most: float) -> None:
+    if isinstance(value, Track):
+        _check_range(f"{name}'s first frame", value.first, -MAX_FIRST, MAX_FIRST)
+        value = value.values
+    for number in value if isinstance(value, tuple) else (value,):
+        if not least <= number <= most:  # nor is NaN
+            raise RecipeError(f"{name} = {number} is out of range; give {least:g} to {most:g}.")
 
 
 def _plain(value: float | Track) -> Any:
@@ -369,14 +373,20 @@ def _value(name: str, value: object) -> float | Track:
 def _number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number, not {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is too large") from None
 
 
 def _fraction(value: object) -> Fraction:
     text = str(value)
-    if len(text) > 64 or "e" in text.lower():
-        raise ValueError(f"time {text[:64]!r}")
-    return Fraction(text)
+    try:
+        if len(text) > 64 or "e" in text.lower():
+            raise ValueError(text)
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"time {text[:64]!r}") from None
 
 
 def _whole(value: object) -> int:

@@ -114,6 +114,12 @@ def test_no_word_is_left_unsaid(bits: list[str], current: str | None) -> None:
         ("turbulence is low", "fire", "fire", {"turbulence": 0.15}),
         ("half dense", "fire", "fire", {"density": 0.5}),
         ("half density", "fire", "fire", {"density": 0.5}),
+        ("as tall as possible, as small as possible", "fire", "fire", {"height": 0.0}),
+        ("a fire as dense as possible and as calm as possible", None, "fire", {"density": 1.0, "turbulence": 0.0}),
+        ("fire as blue as possible", None, "fire", {"temperature": 1.0}),
+        ("not as tall as possible", "fire", "fire", {"height": 0.48}),  # less than without the words that follow
+        ("as much density as possible", "fire", "fire", {"density": 1.0}),
+        ("turbulence as low as possible", "fire", "fire", {"turbulence": 0.0}),
         ("the tallest fire, least dense", "fire", "fire", {"height": 1.0, "density": 0.0}),
         ("snow without wind", None, "snow", {"wind": 0.0}),
         ("no wind", "torch", "torch", {"wind": 0.5}),  # it blows left at 0
@@ -135,6 +141,19 @@ def test_sentences(text: str, current: str | None, style: str, values: dict[str,
     assert dict(found.values) == pytest.approx(values), found
 
 
+def test_as_possible_belongs_to_the_word_before_it() -> None:
+    found = read("a fire as tall as possible, as small as possible")
+    assert [(e.words, e.what) for e in found.effects] == [("fire", "fire"), ("small as possible", "height 0")]
+    assert [(u.words, u.why) for u in found.unread] == [("tall as possible", "small has the last word")]
+    found = read("as dense as possible and as fast as possible", "fire")
+    assert [(e.words, e.what) for e in found.effects] == [
+        ("dense as possible", "density 1"),
+        ("fast as possible", "speed 4"),
+    ]
+    assert not found.unread
+    assert [u.words for u in read("tall, as possible", "fire").unread] == ["as possible"]
+
+
 def test_comparatives_go_on_from_where_a_slider_stands() -> None:
     assert read("taller", "fire", height=0.3).values["height"] == pytest.approx(0.55)
     assert read("much shorter", "fire", height=0.9).values["height"] < 0.65
@@ -151,6 +170,7 @@ def test_speed_only_where_it_can_be_set() -> None:
     for text, speed in (
         ("slow fire", 0.5),
         ("very fast", 4.0),
+        ("as slow as possible", 0.25),
         ("frozen", 0.0),
         ("speed 150%", 1.5),
         ("2x speed", 2.0),

@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "ui": BLENDER_SIDE | {"scene"},
     "scene": BLENDER_SIDE | SIDECARS,
     "runtime": {"errors", "runtime.folders"},
-    "runtime.folders": set(),
+    "runtime.folders": {"errors"},
     "runtime.bootstrap": {
         "runtime",
         "cli",

@@ -61,6 +61,7 @@ def test_a_preset_comes_back_as_it_was(preset: Preset) -> None:
         ({"controls": {"height": 1.5}}, "height"),
         ({"controls": {"height": "tall"}}, "height"),
         ({"controls": {"height": float("nan")}}, "height"),
+        ({"controls": {"height": 10**400}}, "height"),
         ({"size": [0, 64]}, "size"),
         ({"size": "big"}, "size"),
         ({"tile": "z"}, "tile"),
@@ -68,6 +69,7 @@ def test_a_preset_comes_back_as_it_was(preset: Preset) -> None:
         ({"loop": 1}, "loop"),
         ({"seed": -1}, "seed"),
         ({"motion": [1]}, "motion"),
+        ({"motion": {"speed": -(10**400)}}, "speed"),
         ({"name": ["x"]}, "text"),
     ],
 )

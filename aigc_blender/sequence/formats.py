@@ -112,6 +112,10 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 def _write_exr(path: Path, pixels: NDArray[np.float16], text: str) -> None:
     import OpenImageIO
 
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise OSError(None, "its name is not UTF-8, which EXR needs") from None
     height, width, channels = pixels.shape
     spec = OpenImageIO.ImageSpec(width, height, channels, "half")
     spec.attribute(KEY, text)
@@ -119,6 +123,7 @@ def _write_exr(path: Path, pixels: NDArray[np.float16], text: str) -> None:
     spec.attribute("chromaticities", OpenImageIO.TypeDesc("float[8]"), _REC709)
     spec.attribute("DateTime", "")  # else the time of writing: equal frames are equal files
     out = OpenImageIO.ImageOutput.create("exr")
+    written = False
     try:
         written = out.open(str(path), spec) and out.write_image(pixels)
         reason = out.geterror()

@@ -17,7 +17,8 @@ from aigc_blender.generator.checkpoint import Model, load_model
 from aigc_blender.generator.job import Frame
 from aigc_blender.generator.pan import AFTER, BEFORE, shifted
 from aigc_blender.generator.sampler import Sampler
-from aigc_blender.recipe import Recipe, Track
+from aigc_blender.recipe import MAX_FIRST, MAX_PAN, MAX_SPEED, MAX_TIME, MIN_FPS, Recipe, Track
+from aigc_blender.sequence.names import MAX_NUMBER
 from aigc_blender.transfer import from_light, to_light
 from tests.models import TINY, tiny_model
 
@@ -40,6 +41,19 @@ def one(model: Model, recipe: Recipe, number: int = 0) -> Frame:
 
 
 # Speed
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_the_furthest_there_is_can_be_drawn(model: Model, sign: int) -> None:
+    far = replace(
+        PLATE,
+        fps=MIN_FPS,
+        speed=Track(sign * MAX_FIRST, (-sign * MAX_SPEED,)),
+        time=(Fraction(sign * MAX_TIME), Fraction(0)),
+        origin=(sign * int(MAX_PAN), sign * int(MAX_PAN)),
+        pan=(sign * MAX_PAN, sign * MAX_PAN),
+    )
+    assert one(model, far, MAX_NUMBER).any()
 
 
 @pytest.mark.parametrize("speed", [2.0, 3.0, -1.0])

@@ -104,6 +104,18 @@ def test_a_wheel_folder_becomes_the_runtime(wheels: Path) -> None:
     assert sorted(p.name for p in runtimes_folder().iterdir()) == ["install.lock", "install.log"]
 
 
+def test_a_home_is_named_from_where_one_stands(wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AIGC_HOME", "here")
+    made = install(options(wheels), silent)
+    assert made.python.is_relative_to(tmp_path / "here" / "runtime")
+    assert find_runtime() == made
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("AIGC_HOME", str(Path("~", "here")))
+    assert find_runtime() == made
+
+
 def test_an_old_environment_serves_until_the_new_one_is_there(
     wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

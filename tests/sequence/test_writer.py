@@ -2,7 +2,9 @@
 """Sequences on disk: resume, sidecar, devices, full disks."""
 
 import json
+import os
 import subprocess
+import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -142,6 +144,21 @@ def test_a_folder_that_cannot_be_is_refused_and_leaves_nothing(tmp_path: Path) -
             look_and_open(writer(folder))
         assert "\n" not in str(caught.value)
     assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name, or have no bytes in names")
+@pytest.mark.parametrize("fmt", ["png", "png16", "exr"])
+def test_a_folder_whose_name_is_not_utf_8_takes_what_it_can(tmp_path: Path, fmt: str) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    if fmt == "exr":
+        with pytest.raises(
+            SequenceError, match=r"0001\.exr cannot be written \(its name is not UTF-8, which EXR needs\)"
+        ):
+            write(folder, range(1, 2), fmt=fmt)
+        assert names(folder) == ["fire.recipe.json"]
+    else:
+        write(folder, range(1, 2), fmt=fmt)
+        assert writer(folder, fmt=fmt).missing([1]) == []
 
 
 def test_leftovers_of_finished_frames_and_of_the_recipe_are_swept_and_no_others(tmp_path: Path) -> None:
