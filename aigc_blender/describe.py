@@ -203,7 +203,8 @@ class _Reader:
         if self._amount(modifiers, "not"):
             factor = 1.0
         elif self._amount(modifiers, "step") is not None or phrase.meaning.step:
-            factor = self._speed * factor ** (0.5 * (phrase.meaning.step or self._amount(modifiers, "step") or 1.0))
+            step = phrase.meaning.step or self._amount(modifiers, "step") or 1.0
+            factor = 1.0 if factor == 0 and step < 0 else self._speed * factor ** (0.5 * step)  # less frozen: not
         elif (degree := self._amount(modifiers, "degree")) is not None and factor > 0:
             factor **= 2.0 if degree >= 0.9 else degree / lexicon.PLAIN
         self._put_speed(words, factor, phrase.guess)

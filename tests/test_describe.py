@@ -88,6 +88,7 @@ BITS = st.sampled_from(
 
 
 @example(["no", "ember"], "smoke")
+@example(["no", "time lapse"], None)
 @given(st.lists(BITS, max_size=8), st.sampled_from([None, *NAMES]))
 def test_no_word_is_left_unsaid(bits: list[str], current: str | None) -> None:
     """Each is a word of an effect, or is told not to be understood, or says nothing in any sentence, or what is not there anyway."""
@@ -95,7 +96,13 @@ def test_no_word_is_left_unsaid(bits: list[str], current: str | None) -> None:
     told = " ".join([*(e.words for e in found.effects), *(u.words for u in found.unread)])
     silent = {*lexicon.FILLERS, "no", "not", ","}
     if {"no", "not"} & set(bits):  # of smoke, "no ember" is true as it is
-        names = {word for style in RENDERED if style is not found.style for word in (style.name, *style.words)}
+        names = {
+            word
+            for style in RENDERED
+            if style is not found.style
+            for name in (style.name, *style.words)
+            for word in re.findall(r"\w+", name)
+        }
         silent |= names | {word.removesuffix("s") for word in names}
     for bit in bits:
         for word in re.findall(r"\w+", bit):
@@ -172,6 +179,8 @@ def test_speed_only_where_it_can_be_set() -> None:
         ("very fast", 4.0),
         ("as slow as possible", 0.25),
         ("frozen", 0.0),
+        ("less frozen", 1.0),
+        ("more frozen", 0.0),
         ("speed 150%", 1.5),
         ("2x speed", 2.0),
     ):

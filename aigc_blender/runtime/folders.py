@@ -13,14 +13,14 @@ HOME_VARIABLE = "AIGC_HOME"
 
 
 def user_folder() -> Path:
-    """The folder named in ``AIGC_HOME``, else ``aigc`` where the platform keeps a user's data.
+    """The folder named in ``AIGC_HOME``, else ``aigc`` where the platform keeps a user's data; absolute, as uv runs elsewhere.
 
     Raises:
         RuntimeMissingError: no folder was named, and the user has no home.
     """
     try:
         if named := os.environ.get(HOME_VARIABLE):
-            return Path(named).expanduser().absolute()  # uv runs elsewhere
+            return Path(named).expanduser().absolute()
         if sys.platform == "win32":
             base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
         elif sys.platform == "darwin":
@@ -29,7 +29,7 @@ def user_folder() -> Path:
             base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     except RuntimeError:
         raise RuntimeMissingError(f"This user has no home folder; name a folder in {HOME_VARIABLE}.") from None
-    return base / "aigc"
+    return base.absolute() / "aigc"
 
 
 def user_folders(name: str) -> list[Path]:
