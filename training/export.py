@@ -35,8 +35,9 @@ class Label:
 def inherited(label: Label, card: Card) -> Label:
     """The label of what goes on from a model's weights: what that one's footage and licence permit holds for it as well."""
     own, theirs = label.rights, card.rights
-    statement = f"{own.statement}; begun with {card.name}: {theirs.statement}"
-    if theirs.statement == own.statement or theirs.statement.startswith(f"{own.statement}; "):
+    stated = own.statement.rstrip(".")
+    statement = f"{stated}; begun with {card.name}: {theirs.statement}"
+    if theirs.statement == own.statement or theirs.statement.startswith(f"{stated}; begun with "):
         statement = theirs.statement
     sources = tuple(dict.fromkeys((*own.sources, *theirs.sources)))
     digests = tuple(dict.fromkeys((*own.digests, *theirs.digests)))

@@ -280,7 +280,9 @@ def test_the_command_trains_on_a_folder_of_footage(
     (style,) = card.styles
     assert (style.name, style.fps, style.anchored, style.native_height) == ("small_waves", 12, ("y",), 32)
     assert card.name == "Small Waves"
-    assert (card.rights.statement, card.rights.sources) == ("Filmed by us.", ("a.mkv",))
+    start = load_model(folder / "tiny.safetensors").card
+    assert card.rights.statement == f"Filmed by us; begun with {start.name}: {start.rights.statement}"
+    assert card.rights.sources == ("a.mkv",)
     assert command(folder, str(film), *warm, "--steps", "3") == 0
     assert load_model(folder / "out.safetensors").card.training["steps"] == 3
 
