@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from aigc_blender.sequence.metadata import read_metadata
 from tests.blender import kit
 from tests.blender.test_generate import is_running
 from tests.runtime.wheels import uv_program, write_wheels
-from tests.test_cli import LONG, whole
 
 
 def preferences(**values: str) -> Any:
@@ -232,7 +232,19 @@ aigc_blender.register()
 from aigc_blender.ui import command
 sys.exit(command.run(sys.argv[1:]))
 """
-    words = ["generate", "--model", str(kit.model_folder() / "tiny.safetensors"), *LONG.split(), "--out", str(tmp_path)]
+    words = [
+        "generate",
+        "--model",
+        str(kit.model_folder() / "tiny.safetensors"),
+        "--style",
+        "fire",
+        "--size",
+        "640x640",
+        "--frames",
+        "1-400",
+        "--out",
+        str(tmp_path),
+    ]
     with kit.blender("-c", program, *words) as process:
         deadline = time.monotonic() + kit.PATIENCE
         while len(list(tmp_path.glob("*.png"))) < 3 and process.poll() is None:
@@ -242,8 +254,9 @@ sys.exit(command.run(sys.argv[1:]))
         _, err = process.communicate(timeout=kit.PATIENCE)
     assert process.returncode == 143, err
     assert "Stopped" in err
-    written = whole(tmp_path)
-    assert 3 <= written < 400
+    written = list(tmp_path.glob("*.png"))
+    assert 3 <= len(written) < 400
+    assert all(read_metadata(path) for path in written)
     assert not list(tmp_path.glob(".*")), "nothing half-written, and nobody who goes on"
 
 
