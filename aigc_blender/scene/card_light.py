@@ -35,7 +35,8 @@ def fit(group: Any, card: Any, image: Any, size: tuple[float, float], low: float
     if lamp is None:
         lamp = _new(group, card)
     light, drawn = lamp.data, hashlib.sha256(image[images.RECIPE].encode()).hexdigest()
-    source = f"{image.filepath} {list(images.frames_of(image))} {size} {drawn}"
+    pace = _pace(card)
+    source = f"{image.filepath} {list(images.frames_of(image))} {size} {drawn} {pace}"
     if light.get(SOURCE) == source:
         return
     brightness = measure(image)
@@ -43,7 +44,7 @@ def fit(group: Any, card: Any, image: Any, size: tuple[float, float], low: float
     lamp.location = ((x - 0.5) * width, 0.0, low + y * height)
     light.shadow_soft_size = RADIUS * height
     light.color = brightness.colour
-    _key(group, light, brightness, 2 * math.pi * width * height, images.recipe_of(image).loop)
+    _key(group, light, brightness, 2 * math.pi * width * height, images.recipe_of(image).loop, pace)
     light[SOURCE] = source
 
 
@@ -66,7 +67,13 @@ def _new(group: Any, card: Any) -> Any:
     return lamp
 
 
-def _key(group: Any, light: Any, brightness: Brightness, watts: float, loop: int | None) -> None:
+def _pace(card: Any) -> float:
+    """How much of a frame passes for keyframes while a card's pictures go on by one: a scene's frame map is for keyframes alone."""
+    render = next((scene.render for scene in card.users_scene), None)
+    return render.frame_map_old / render.frame_map_new if render else 1.0
+
+
+def _key(group: Any, light: Any, brightness: Brightness, watts: float, loop: int | None, pace: float) -> None:
     """Energy that gives the frames' luminance in the light's one colour; a loop's curve repeats."""
     _forget(light)
     if not brightness.means:
@@ -83,7 +90,9 @@ def _key(group: Any, light: Any, brightness: Brightness, watts: float, loop: int
     (curve,) = compat.fcurves(light)
     points = curve.keyframe_points
     points.add(len(energies) - 1)
-    points.foreach_set("co", [number for pair in sorted(energies.items()) for number in pair])
+    points.foreach_set(
+        "co", [number for frame, energy in sorted(energies.items()) for number in (pace * frame, energy)]
+    )
     for point in points:
         point.interpolation = "LINEAR"
     curve.update()

@@ -124,6 +124,34 @@ def test_a_cards_light_follows_other_frames_in_the_same_folder(tmp_path: Path) -
 
 
 @kit.in_blender
+def test_a_cards_light_keeps_pace_with_its_frames_under_a_frame_map(tmp_path: Path) -> None:
+    """Blender maps the time of keyframes, and not that of pictures."""
+    import bpy
+
+    from aigc_blender.scene import card, placements
+
+    scene = kit.empty_scene()
+    pictures = {n: kit.picture((0.15 * n, 0.15 * n, 0.15 * n, 1.0)) for n in range(1, 7)}
+    group = kit.shown_item(tmp_path / "a", pictures)
+    group.aigc.card_light = True
+    light = card.place(group, scene).children[0].data
+
+    def energies() -> list[float]:
+        found = []
+        for frame in range(1, 7):
+            scene.frame_set(frame)
+            found.append(light.evaluated_get(bpy.context.evaluated_depsgraph_get()).energy)
+        return found
+
+    plain = energies()
+    assert plain == sorted(set(plain))
+    for new in (200, 50):
+        scene.render.frame_map_new = new
+        placements.refit(group)
+        np.testing.assert_allclose(energies(), plain, rtol=1e-4)
+
+
+@kit.in_blender
 def test_a_card_inside_something_is_told_of(tmp_path: Path) -> None:
     import bpy
 
