@@ -11,7 +11,7 @@ from ..errors import WorkerError
 from .interrupts import Terminated, interrupts_noted
 
 POLL = 0.1  # seconds
-GRACE = 2.0  # seconds in which a signal that reached the child as well ends it
+GRACE = 5.0  # seconds in which a signal that reached the child as well ends it: a second one would break a block off
 
 
 def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:
