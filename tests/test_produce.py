@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import imageio.v3 as iio
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -71,6 +72,16 @@ def test_alpha_only_where_the_style_has_it(tmp_path: Path, model: Path) -> None:
     draw(Recipe("caustics", width=32, height=16), range(1, 2), tmp_path, model)
     assert iio.imread(tmp_path / "fire.0001.png").shape == (40, 48, 4)
     assert iio.imread(tmp_path / "caustics.0001.png").shape == (16, 32, 3)
+
+
+@pytest.mark.parametrize("fmt", ["png", "png16"])
+def test_white_that_is_enlarged_has_no_holes(tmp_path: Path, model: Path, fmt: str) -> None:
+    """By three, weights add up to a last bit more than 1."""
+    draw(Recipe("fire", width=128, height=96, element_height=384), range(1, 2), tmp_path, model, fmt=fmt)
+    pixels = iio.imread(tmp_path / "fire.0001.png")
+    lit = pixels[..., :3].max(axis=2) == np.iinfo(pixels.dtype).max
+    assert lit.any()
+    assert pixels[lit, 3].all()
 
 
 @pytest.mark.parametrize("number", [3, 27])

@@ -338,7 +338,8 @@ class Sampler:
             ]
             pixels = torch.stack(shown).mul(0.5).add(0.5).clamp_(0, 1)
             if zoom > 1:
-                pixels = enlarge(pixels, _margin_cells(zoom) * finest.stride, zoom)
+                # Weights that add up to 1 but for their last bit: light above alpha would overflow a PNG's white to nothing.
+                pixels = enlarge(pixels, _margin_cells(zoom) * finest.stride, zoom).clamp_(0, 1)
             if fields.opacity == 1:
                 pixels[..., 3] = 1
             elif fields.opacity:
