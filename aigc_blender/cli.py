@@ -102,6 +102,7 @@ def _generate(arguments: argparse.Namespace, argv: list[str]) -> int:
             arguments.device,
             tell,
             model=arguments.model,
+            beside=arguments.recipe.parent if arguments.recipe else None,
             threads=arguments.threads,
             cancelled=stopped,
         )

@@ -45,8 +45,8 @@ class Result:
     stretch: float
 
 
-def choose_model(recipe: Recipe, path: Path | None = None) -> tuple[Recipe, ModelFile]:
-    """The recipe with its model's digest, and that model: at ``path``, or found by digest or style.
+def choose_model(recipe: Recipe, path: Path | None = None, beside: Path | None = None) -> tuple[Recipe, ModelFile]:
+    """The recipe with its model's digest, and that model: at ``path``, or found by digest, also ``beside``, or by style.
 
     Raises:
         ModelError: the file is not there, or not the one that the recipe names.
@@ -59,7 +59,7 @@ def choose_model(recipe: Recipe, path: Path | None = None) -> tuple[Recipe, Mode
                 f"{path} is not the model of this recipe (digest {recipe.model[:12]}...); leave the model out or give that one."
             )
     elif recipe.model:
-        file = model_by_digest(recipe.model)
+        file = model_by_digest(recipe.model, [beside] if beside else [])
     else:
         file = model_for_style(recipe.style)
     return replace(recipe, model=file.digest), file
@@ -75,6 +75,7 @@ def produce(
     *,
     stem: str = "",
     model: Path | None = None,
+    beside: Path | None = None,
     threads: int | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Result:
@@ -89,13 +90,14 @@ def produce(
         on_event: Told in this thread of progress, frames and warnings.
         stem: Start of file names; the style's name by default.
         model: The model's file, instead of searching for it.
+        beside: The folder of the recipe, where its model may have been collected.
         threads: Blocks drawn at a time on a CPU.
         cancelled: Asked after every block; frames that are drawn by then are still written.
 
     Raises:
         AigcError: the input is at fault, or the machine; finished frames stay.
     """
-    recipe, file = choose_model(recipe, model)
+    recipe, file = choose_model(recipe, model, beside)
     with _limits_told(recipe):
         sampler = _sampler(file.path, file.digest, resolve_device(device).type, threads)
         versions = _versions(sampler.device)

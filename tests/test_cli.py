@@ -69,6 +69,17 @@ def test_the_promised_command_line(tmp_path: Path, capsys: pytest.CaptureFixture
     assert frames(tmp_path / "c") == {"fire.0003.png": frames(out)["fire.0003.png"]}
 
 
+def test_a_model_that_was_collected_beside_its_recipe_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIGC_MODEL_PATH", "")
+    shot = tmp_path / "shot"
+    model = tiny_model(shot, seed=5)
+    assert generate(f"{FIRE} --frames 1 --out", shot, "--model", model) == 0
+    monkeypatch.chdir(shot)
+    for number, recipe in enumerate((shot / "fire.recipe.json", "fire.recipe.json", "fire.0001.png")):
+        assert generate("--frames 1 --out", tmp_path / str(number), "--recipe", recipe) == 0
+        assert frames(tmp_path / str(number)) == frames(shot)
+
+
 def test_every_option_reaches_the_recipe(tmp_path: Path, model: Path) -> None:
     line = "--style caustics --seed 9 --size 32x16 --frames 5 --fps 24000/1001 --tile xy --set scale=0.25"
     assert (
