@@ -94,7 +94,8 @@ def model_paths(extra: Iterable[Path] = ()) -> tuple[list[Path], list[ModelError
     for folder in model_folders(extra):
         try:
             if folder.is_dir():
-                paths += sorted(path for path in folder.iterdir() if path.suffix == ".safetensors")
+                # Hidden ones are no models: macOS puts a ._ file beside each that it copies to a server.
+                paths += sorted(p for p in folder.iterdir() if p.suffix == ".safetensors" and p.name[0] != ".")
             elif folder.is_file():
                 paths.append(folder)
         except OSError as error:

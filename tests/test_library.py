@@ -39,6 +39,14 @@ def test_models_are_found_once_and_faults_are_told(tmp_path: Path) -> None:
     assert "broken.safetensors" in str(faults[0])
 
 
+def test_what_macos_puts_beside_a_model_is_none(tmp_path: Path) -> None:
+    tiny_model(tmp_path)
+    (tmp_path / "._tiny.safetensors").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        ")
+    models, faults = find_models([tmp_path])
+    assert [m.path.name for m in models if m.path.parent == tmp_path] == ["tiny.safetensors"]
+    assert not faults
+
+
 def test_what_cannot_be_looked_into_is_told_and_the_rest_is_found(tmp_path: Path) -> None:
     tiny_model(tmp_path)
     (tmp_path / "gone.safetensors").symlink_to(tmp_path / "nowhere")
