@@ -159,7 +159,8 @@ def _element(context: Any, recipe: Recipe) -> Any:
         raise
     if recipe.loop is not None:
         settings = group.aigc
-        first = min((v.first for v in recipe.controls.values() if isinstance(v, Track)), default=settings.frame_start)
+        moving = (*recipe.controls.values(), recipe.speed, *recipe.pan, recipe.seed_blend, recipe.style_blend)
+        first = min((v.first for v in moving if isinstance(v, Track)), default=settings.frame_start)
         settings.use_scene_range = False
         settings.frame_start, settings.frame_end = first, first + recipe.loop - 1
     return group

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import operator
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,30 @@ def test_an_image_gives_back_its_element_and_its_frames(tmp_path: Path) -> None:
     assert state.state(restored) == "READY"
     assert sorted((tmp_path / "fire").glob("*.png")) == files
     assert "no generated image" in kit.refusal(lambda: bpy.ops.aigc.regenerate(image="none"))
+
+
+@kit.in_blender
+def test_a_dropped_loop_covers_the_frames_that_any_of_its_settings_is_keyed_on(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.card import Style
+    from aigc_blender.library import model_for_style
+    from aigc_blender.recipe import Recipe, Track
+    from aigc_blender.scene import item
+
+    scene = kit.empty_scene()
+    file = model_for_style("caustics")
+    style = file.card.style("caustics")
+    assert isinstance(style, Style)
+    still = Recipe("caustics", file.digest, width=64, height=64, loop=8, tile="x", seed_b=3)
+    still = replace(still, controls={c.name: 0.5 for c in style.controls})
+    track = Track(1001, (0.0, 0.125, 0.25, 0.5, 1.0, 0.5, 0.25, 0.125, 0.0))
+    for keyed in ({"pan": (track, 0.0)}, {"seed_blend": track}, {"speed": track}):
+        recipe = replace(still, **keyed)
+        (tmp_path / "loop.json").write_text(recipe.to_json())
+        bpy.ops.aigc.import_settings(filepath=str(tmp_path / "loop.json"))
+        assert item.recipe(scene.aigc_item, scene, style) == recipe
+        assert item.frame_numbers(scene.aigc_item, scene) == range(1001, 1009)
 
 
 @kit.in_blender
