@@ -6,8 +6,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..card import Style
+from ..errors import RecipeError
 from ..recipe import Recipe, Track
 from . import baking, images, item, shader
+
+MAX_SEED = 2**31 - 1  # the greatest whole number that Blender's properties hold
 
 
 def item_of(image: Any) -> Any | None:
@@ -45,7 +48,17 @@ def edit(image: Any, style: Style, scene: Any) -> tuple[Any, str | None]:
 
 
 def apply(group: Any, recipe: Recipe, style: Style) -> None:
-    """Set all that a recipe holds on an item of its style; what animated those settings goes."""
+    """Set all that a recipe holds on an item of its style; what animated those settings goes.
+
+    Raises:
+        RecipeError: its seed is too great for an item; nothing is set.
+    """
+    for name, seed in (("Seed", recipe.seed), ("Second seed", recipe.seed_b or 0)):
+        if seed > MAX_SEED:
+            raise RecipeError(
+                f"{name} {seed} is out of range for an element, which has 0 to {MAX_SEED}; "
+                "generate the recipe with python -m aigc_blender."
+            )
     settings = group.aigc
     settings.style_name, settings.model = recipe.style, recipe.model
     item.suit(group, style)

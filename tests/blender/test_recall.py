@@ -98,6 +98,23 @@ def test_a_dropped_loop_covers_the_frames_that_any_of_its_settings_is_keyed_on(t
 
 
 @kit.in_blender
+def test_a_recipe_whose_seed_no_element_has_is_refused(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.recipe import Recipe
+    from aigc_blender.scene import item
+
+    kit.empty_scene()
+    for recipe in (Recipe("caustics", seed=2**31), Recipe("caustics", seed_b=2**32 - 1)):
+        (tmp_path / "seed.json").write_text(recipe.to_json())
+        said = kit.refusal(lambda: bpy.ops.aigc.import_settings(filepath=str(tmp_path / "seed.json")))
+        assert str(recipe.seed_b or recipe.seed) in said
+        assert not item.items()
+    (tmp_path / "seed.json").write_text(Recipe("caustics", seed=2**31 - 1).to_json())
+    assert bpy.ops.aigc.import_settings(filepath=str(tmp_path / "seed.json")) == {"FINISHED"}
+
+
+@kit.in_blender
 def test_a_collected_sequence_needs_nothing_else(tmp_path: Path) -> None:
     import bpy
 
