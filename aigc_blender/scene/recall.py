@@ -39,12 +39,23 @@ def edit(image: Any, style: Style, scene: Any) -> tuple[Any, str | None]:
         settings.use_scene_range = False
         settings.frame_start, settings.frame_end = frames.start, frames.stop - 1
     settings.format = image[images.FORMAT]
+    return group, unlike(image.name, recipe, scene)
+
+
+def unlike(name: str, recipe: Recipe, scene: Any) -> str | None:
+    """What an item of a scene cannot have of a recipe that goes by this name, or None where it draws the very same."""
     if recipe.fps != item.frame_rate(scene):
-        return group, (
-            f"{image.name} was made at {float(recipe.fps):g} frames a second and the scene runs at "
+        return (
+            f"{name} was made at {float(recipe.fps):g} frames a second and the scene runs at "
             f"{float(item.frame_rate(scene)):g}; set that in Output Properties to get the same motion."
         )
-    return group, None
+    settings = ("origin", "time", *(("shutter_samples",) if recipe.shutter else ()))
+    if lost := [setting for setting in settings if getattr(recipe, setting) != getattr(Recipe, setting)]:
+        return (
+            f"{name} states {lost[0].replace('_', ' ')}, which no element has; "
+            "generate it with python -m aigc_blender to get the same frames."
+        )
+    return None
 
 
 def apply(group: Any, recipe: Recipe, style: Style) -> None:

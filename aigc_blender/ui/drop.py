@@ -39,14 +39,14 @@ class _ImportOperator(bpy.types.Operator):
     def execute(self, context: Any) -> set[str]:
         """Use the file, or say in one sentence why not."""
         try:
-            self.report({"INFO"}, self.use(context, Path(bpy.path.abspath(self.filepath))))
+            self.use(context, Path(bpy.path.abspath(self.filepath)))
         except AigcError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
-    def use(self, context: Any, path: Path) -> str:
-        """Use the file; gives what there is to tell."""
+    def use(self, context: Any, path: Path) -> None:
+        """Use the file, and tell of it."""
         raise NotImplementedError
 
 
@@ -59,13 +59,13 @@ class AIGC_OT_import_model(_ImportOperator):
 
     filter_glob: StringProperty(default="*.safetensors", options={"HIDDEN"})
 
-    def use(self, context: Any, path: Path) -> str:
+    def use(self, context: Any, path: Path) -> None:
         """Check, copy, list."""
         folders = preferences.machine(context).folders
         model = add_model(path, folders)
         catalog.refresh(folders)
         names = ", ".join(catalog.title(s.name) for s in model.card.styles)
-        return rpt("Added {model}, which draws {styles}").format(model=model.card.name, styles=names)
+        self.report({"INFO"}, rpt("Added {model}, which draws {styles}").format(model=model.card.name, styles=names))
 
 
 class AIGC_OT_import_settings(_ImportOperator):
@@ -76,7 +76,7 @@ class AIGC_OT_import_settings(_ImportOperator):
 
     filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
 
-    def use(self, context: Any, path: Path) -> str:
+    def use(self, context: Any, path: Path) -> None:
         """Tell one from the other, and use it."""
         raw = _read(path)
         if presets.MARK in raw:
@@ -85,10 +85,14 @@ class AIGC_OT_import_settings(_ImportOperator):
             if path.parent != presets.user_presets():
                 presets.save_preset(file.preset, presets.user_presets())
                 preset_menu.refresh()
-            return rpt("{element} has the settings of {preset} now").format(element=group.name, preset=file.preset.name)
+            text = rpt("{element} has the settings of {preset} now")
+            self.report({"INFO"}, text.format(element=group.name, preset=file.preset.name))
+            return
         recipe = recipe_from_dict(raw.get("recipe", raw))
         group = _element(context, recipe)
-        return rpt("Added {element} from its recipe").format(element=group.name)
+        self.report({"INFO"}, rpt("Added {element} from its recipe").format(element=group.name))
+        if warning := recall.unlike(path.name, recipe, context.scene):
+            self.report({"WARNING"}, warning)
 
 
 class AIGC_FH_model(bpy.types.FileHandler):
@@ -134,7 +138,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _element(context: Any, recipe: Recipe) -> Any:
-    """A new element that draws exactly what a recipe says.
+    """A new element that draws what a recipe says, as far as an element can.
 
     Raises:
         ModelError: its very model is not here.

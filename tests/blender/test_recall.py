@@ -6,9 +6,11 @@ from __future__ import annotations
 import operator
 import os
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from aigc_blender.recipe import Recipe
 from tests.blender import kit
 from tests.blender.test_baking import key
 from tests.blender.test_generate import add_fire
@@ -79,7 +81,7 @@ def test_a_dropped_loop_covers_the_frames_that_any_of_its_settings_is_keyed_on(t
 
     from aigc_blender.card import Style
     from aigc_blender.library import model_for_style
-    from aigc_blender.recipe import Recipe, Track
+    from aigc_blender.recipe import Track
     from aigc_blender.scene import item
 
     scene = kit.empty_scene()
@@ -97,11 +99,35 @@ def test_a_dropped_loop_covers_the_frames_that_any_of_its_settings_is_keyed_on(t
         assert item.frame_numbers(scene.aigc_item, scene) == range(1001, 1009)
 
 
+DROP = """
+import sys
+import bpy, aigc_blender
+aigc_blender.register()
+for path in sys.argv[1:]:
+    bpy.ops.aigc.import_settings(filepath=path)
+"""
+
+
+def test_what_an_element_cannot_have_of_a_dropped_recipe_is_told(tmp_path: Path) -> None:
+    closed = Recipe("caustics", shutter_samples=16)  # makes no difference
+    recipes = {
+        "rate": replace(closed, fps=Fraction(30)),
+        "origin": replace(closed, origin=(50, 0)),
+        "samples": replace(closed, shutter=0.5),
+        "closed": closed,
+    }
+    for name, recipe in recipes.items():
+        (tmp_path / name).write_text(recipe.to_json())
+    done = kit.run_blender("-c", DROP, *(str(tmp_path / name) for name in recipes))
+    told = [line for line in done.stdout.splitlines() if line.startswith("Warning: ")]
+    for line, words in zip(told, ("at 30 frames", "states origin", "states shutter samples"), strict=True):
+        assert words in line
+
+
 @kit.in_blender
 def test_a_recipe_whose_seed_no_element_has_is_refused(tmp_path: Path) -> None:
     import bpy
 
-    from aigc_blender.recipe import Recipe
     from aigc_blender.scene import item
 
     kit.empty_scene()
