@@ -65,3 +65,18 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     error = capsys.readouterr().err.strip()
     assert words in error
     assert "\n" not in error
+
+
+def test_footage_in_the_cache_may_be_named_otherwise(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = folder.with_name("link")
+    link.symlink_to(folder, target_is_directory=True)
+    common = ["--style", "pond", "--size", "32", "--cache", str(folder.parent / "cache")]
+    sheet = ["--out", str(folder.parent / "sheet.png")]
+    monkeypatch.chdir(folder.parent)
+    assert main(["prepare", folder.name, *common]) == 0
+    monkeypatch.chdir(folder)
+    for name in (".", str(folder), str(link)):
+        assert main(["prepare", name, *common, *sheet]) == 0, name
+        assert "Rights: unknown" in capsys.readouterr().out

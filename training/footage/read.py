@@ -26,7 +26,7 @@ from .survey import Survey, survey
 from .tags import ClipTag, CropChoice, StyleTag, Tags, find_tags, tag_sources, tag_style
 
 RATE_TOLERANCE = 0.05  # between films of one style: 23.976 goes with 24 and with 25, 30 does not
-FORMAT = 4  # of the cache
+FORMAT = 5  # of the cache
 
 Report = Callable[[str], None]
 
@@ -104,7 +104,8 @@ def read_footage(
     Raises:
         FootageError: a tags file is not right, a style has no usable film, or the cache cannot be written.
     """
-    tags, places = find_tags(paths)
+    # The cache keeps paths, which are to hold wherever one stands.
+    tags, places = find_tags([path.absolute() for path in paths])
     sources, faults = find_sources(places)
     for fault in faults:
         report(fault)
@@ -354,7 +355,7 @@ def _key(members: Sequence[tuple[Source, ClipTag]], tag: StyleTag, wishes: Wishe
         for path in source.files:
             try:
                 status = path.stat()
-                files.append((str(path.resolve()), status.st_size, status.st_mtime_ns))
+                files.append((str(path), status.st_size, status.st_mtime_ns))
             except OSError:
                 files.append((str(path), -1, -1))
         files.append((repr((clip.frames, clip.crop, sorted(clip.controls.items()))), 0, 0))
