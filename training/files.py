@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TEMPORARY = ".tmp"  # end of the names of files that are being written
+RUN = ".run"  # what the folder of the run that makes a model file is called more than that file
 
 
 @contextlib.contextmanager

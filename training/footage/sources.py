@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FootageError
+from ..files import RUN
 from .pictures import read_picture
 from .pixels import Frame, scaled, unreadable
 from .video import Timed, read_video, video_info
@@ -52,13 +53,13 @@ def find_sources(paths: Sequence[Path]) -> tuple[list[Source], list[str]]:
     """The films that paths lead to, in a fixed order, and a line about each named file that is none.
 
     A path is a video, a picture of a sequence, or a folder of both (with its subfolders). Files of other
-    kinds are passed over in folders, but not where they are named themselves.
+    kinds, and what a run has drawn, are passed over in folders, but not where they are named themselves.
     """
     files: dict[Path, None] = {}
     faults = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file())
+            inside = sorted(p for p in path.rglob("*") if p.is_file() and not _drawn(p.relative_to(path)))
             files |= dict.fromkeys(p for p in inside if p.suffix.lower() in VIDEOS | PICTURES)
         elif not path.exists():
             faults.append(f"{path}: not found; check the path.")
@@ -141,6 +142,11 @@ def _timed(source: Source, start: int, shorter: int | None) -> Iterator[Timed]:
         factor = (shorter or height) / min(height, width)
         small = bool(shorter) and factor < 1
         yield Timed(None, scaled(frame, round(height * factor), round(width * factor)) if small else frame)
+
+
+def _drawn(path: Path) -> bool:
+    """Whether it lies in the folder of a run, whose sheets and videos show what was generated."""
+    return any(folder.suffixes[-2:] == [".safetensors", RUN] for folder in path.parents)
 
 
 def _runs(numbered: Sequence[tuple[int, Path]]) -> Iterator[tuple[Path, ...]]:

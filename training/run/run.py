@@ -20,6 +20,7 @@ from aigc_blender.generator.checkpoint import Model
 from ..distributed import Team, measure_efficiency
 from ..errors import RunFailedError, TrainingError
 from ..export import Label, build_model, write_model
+from ..files import RUN
 from ..footage.clips import Footage
 from ..scenery import paint_scenery, scenery_size
 from ..trainer import Config, NotFiniteError, Trainer
@@ -38,7 +39,7 @@ MAY_CHANGE = {
 
 def run_folder(out: Path) -> Path:
     """Where states, log, sheets and videos of the run that makes the model file ``out`` lie."""
-    return out.with_name(out.name + ".run")
+    return out.with_name(out.name + RUN)
 
 
 def states_folder(out: Path) -> Path:

@@ -67,3 +67,16 @@ def test_one_frame_is_no_film(tmp_path: Path) -> None:
     with pytest.raises(FootageError, match="long enough"):
         read_footage([tmp_path], tmp_path / "cache", size=32, frames=9, report=lines.append)
     assert len([line for line in lines if line.startswith("one.mkv: too short")]) == 1
+
+
+def test_what_a_run_has_drawn_is_no_footage(tmp_path: Path) -> None:
+    film = write_video(tmp_path / "a.mkv", waves(3))
+    made = tmp_path / "takes" / "pond.safetensors.run" / "videos"
+    made.mkdir(parents=True)
+    drawn = write_video(made / "000100-pond.mkv", waves(3))
+    write_picture(made / "000100.png", waves(1)[0].astype(np.float32) / 255, "uint8")
+    sources, faults = find_sources([tmp_path])
+    assert [s.files for s in sources] == [(film,)]
+    assert faults == []
+    sources, _ = find_sources([drawn])
+    assert [s.files for s in sources] == [(drawn,)], "unless it is named itself"
