@@ -117,7 +117,7 @@ def _split(films: Sequence[Film]) -> list[Film]:
 
 
 def _readable(stretches: Iterable[Iterator[Timed]]) -> list[list[Timed]]:
-    """What can be read of each stretch, without those of which nothing can.
+    """What can be read of each stretch, without those of which nothing can, and of the first one's size: a film ends where that changes.
 
     Raises:
         FootageError: nothing can be read at all, and why.
@@ -135,7 +135,7 @@ def _readable(stretches: Iterable[Iterator[Timed]]) -> list[list[Timed]]:
             runs.append(run)
     if fault and not runs:
         raise fault
-    return runs
+    return [run for run in runs if run[0].frame.shape == runs[0][0].frame.shape]
 
 
 def _reduced(frame: Frame) -> Frame:

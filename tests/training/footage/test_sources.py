@@ -80,3 +80,13 @@ def test_what_a_run_has_drawn_is_no_footage(tmp_path: Path) -> None:
     assert faults == []
     sources, _ = find_sources([drawn])
     assert [s.files for s in sources] == [(drawn,)], "unless it is named itself"
+
+
+def test_pictures_that_change_size_after_a_while_end_a_film(tmp_path: Path) -> None:
+    for number, picture in enumerate(waves(260).astype(np.float32) / 255):
+        shown = picture if number < 130 else picture[:, :50]
+        write_picture(tmp_path / f"a{number:03d}.png", np.ascontiguousarray(shown), "uint8")
+    lines: list[str] = []
+    (film,) = read_footage([tmp_path], tmp_path / "cache", size=32, frames=9, report=lines.append).films
+    assert film.frames == 130
+    assert [line for line in lines if "not all of one size" in line and "first 130 frames" in line]
