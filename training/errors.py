@@ -13,6 +13,14 @@ class FootageError(AigcError):
     exit_code = 2
 
 
+class NoFilmError(FootageError):
+    """Films of a style none of which can be used; ``reason``: why the last one cannot."""
+
+    def __init__(self, words: str, reason: str) -> None:
+        super().__init__(words)
+        self.reason = reason
+
+
 class TrainingError(AigcError):
     """A run that cannot start as asked."""
 

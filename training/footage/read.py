@@ -16,17 +16,19 @@ import numpy as np
 
 from aigc_blender.card import MAX_STYLES, UNKNOWN_RIGHTS, Control, Rights, Style
 
-from ..errors import FootageError
+from ..errors import FootageError, NoFilmError
 from ..lock import locked
 from .clips import Footage
 from .names import own_name, style_name
 from .sources import Source, digests, find_sources
-from .store import Clips, Film, load_clips, write_clips
+from .store import Clips, Film, load_clips, too_short, write_clips
 from .survey import Survey, survey
 from .tags import ClipTag, CropChoice, StyleTag, Tags, find_tags, tag_sources, tag_style
 
 RATE_TOLERANCE = 0.05  # between films of one style: 23.976 goes with 24 and with 25, 30 does not
 FORMAT = 5  # of the cache
+
+NOTHING = "None of the footage can be used; give videos or numbered pictures of larger size."
 
 Report = Callable[[str], None]
 
@@ -102,7 +104,7 @@ def read_footage(
     ``cache`` until a file or an argument changes. ``rights`` goes before what tags say of them.
 
     Raises:
-        FootageError: a tags file is not right, a style has no usable film, or the cache cannot be written.
+        FootageError: a tags file is not right, a style has no usable film (of those that ``each`` names, none has), or the cache cannot be written.
     """
     # The cache keeps paths, which are to hold wherever one stands.
     tags, places = find_tags([path.absolute() for path in paths])
@@ -122,17 +124,26 @@ def read_footage(
         else:
             groups.setdefault(name, []).append((source, tag))
     if not groups:
-        raise FootageError("None of the footage can be used; give videos or numbered pictures of larger size.")
+        raise FootageError(NOTHING)
     if len(groups) > MAX_STYLES:
         raise FootageError(
             f"{len(groups)} styles are more than a model file holds; give films of at most {MAX_STYLES}, or train several models."
         )
     footage, used = [], []
     for name, members in groups.items():
-        clips, found = _read_style(name, members, tag_style(name, tags), wishes, cache, report)
+        try:
+            clips, found = _read_style(name, members, tag_style(name, tags), wishes, cache, report)
+        except NoFilmError as error:
+            source, tag = members[0]
+            if not each or tag.style:
+                raise
+            films.append(Finding(name, source.name, str(source.files[0]), skipped=error.reason))
+            continue
         footage.append(clips)
         films += found
         used += found
+    if not footage:
+        raise FootageError(NOTHING)
     return Material(footage, _rights(rights, groups, used, tags), tuple(films))
 
 
@@ -197,7 +208,7 @@ def _look(
     """The usable films of a style, large ones first, and what was found of all.
 
     Raises:
-        FootageError: there are none.
+        NoFilmError: there are none.
     """
     films, findings = [], []
 
@@ -229,8 +240,9 @@ def _look(
         films.append(Film(trimmed, found, rate, height, width, large, fingerprints, frames, values))
     films = _of_one_rate(films, skip)
     if not films:
-        raise FootageError(
-            f"None of the footage of style {name} can be used; give videos or numbered pictures of larger size."
+        raise NoFilmError(
+            f"None of the footage of style {name} can be used; give videos or numbered pictures of larger size.",
+            findings[-1].skipped,
         )
     for film in films:
         rows, columns = film.survey.box.pixels(film.survey.height, film.survey.width)
@@ -314,7 +326,7 @@ def _findings(clips: Clips, frames: int) -> list[Finding]:
         if film:
             finding = replace(finding, first=film.first, clips=film.clips, frames=film.frames)
         elif not finding.skipped:
-            finding = replace(finding, skipped=f"too short, no shot has {frames} frames")
+            finding = replace(finding, skipped=too_short(frames))
         findings.append(finding)
     return findings
 

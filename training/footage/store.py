@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FootageError
+from ..errors import FootageError, NoFilmError
 from .pixels import Frame, scaled
 from .shots import ShotFinder
 from .sources import Source, read_frames
@@ -97,7 +97,7 @@ def write_clips(
     Each film is cropped to what all have: its bottom or its middle. Clips do not span cuts. ``about`` is kept beside.
 
     Raises:
-        FootageError: no film is long enough.
+        NoFilmError: no film is long enough.
         OSError: the folder cannot be written.
     """
     part = folder.with_name(folder.name + ".part")
@@ -110,6 +110,11 @@ def write_clips(
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def too_short(frames: int) -> str:
+    """Why a film gives no clips of so many frames."""
+    return f"too short, no shot has {frames} frames"
 
 
 def _write(
@@ -131,7 +136,7 @@ def _write(
             large = total if film.large else large
             counts.append(finder.count)
             if not found:
-                report(f"{film.source.name}: too short, no shot has {frames} frames; skipped.")
+                report(f"{film.source.name}: {too_short(frames)}; skipped.")
                 continue
             shots += found
             opaque &= covered
@@ -139,7 +144,9 @@ def _write(
         for file in files.values():
             file.close()
     if not shots:
-        raise FootageError(f"None of the footage is long enough; give shots of at least {frames} frames.")
+        raise NoFilmError(
+            f"None of the footage is long enough; give shots of at least {frames} frames.", too_short(frames)
+        )
     lengths = range(frames, max(frames, min(LONGEST_CLIP, *(b - a for a, b, _ in shots))) + 1)
     # Of the lengths that every shot has, the one that leaves most frames for a training clip to begin at.
     length = max(lengths, key=lambda n: sum((b - a) // n * (n - frames + 1) for a, b, _ in shots))

@@ -319,3 +319,23 @@ def test_takes_of_one_scene_are_one_style(tmp_path: Path) -> None:
         [tmp_path], tmp_path / "cache", size=32, frames=9, crop="none", anchored=("x", "y"), report=lines.append
     )
     assert not any("--each" in line for line in lines)
+
+
+def test_each_leaves_out_films_of_no_use_and_goes_on(tmp_path: Path) -> None:
+    film = moving(30)
+    for name, shown in (("b", film), ("short", film[:4]), ("small", film[:, :24]), ("z", film)):
+        video(tmp_path / f"{name}.mkv", shown)
+    (tmp_path / "a.mp4").write_text("no film")
+    lines: list[str] = []
+    options: dict[str, Any] = {"size": 32, "frames": 9, "crop": "none", "each": True, "report": lines.append}
+    material = read_footage([tmp_path], tmp_path / "cache", **options)
+    assert [f.style.name for f in material.footage] == ["b", "z"]
+    skipped = {film.name: film.skipped for film in material.films if film.skipped}
+    assert set(skipped) == {"a.mp4", "short.mkv", "small.mkv"}
+    for name, reason in skipped.items():
+        assert reason
+        assert [line for line in lines if line.startswith(name)] == [f"{name}: {reason}; skipped."]
+    (tmp_path / "b.mkv").unlink()
+    (tmp_path / "z.mkv").unlink()
+    with pytest.raises(FootageError, match="None of the footage"):
+        read_footage([tmp_path], tmp_path / "cache", **options)
