@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,14 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What to call it: the file's name, for a sequence the first one's and the last one's number."""
+        """What to call it: the file's name, for a sequence the first one's and the last one's number.
+
+        Names may be any bytes, cards and terminals hold Unicode.
+        """
+        return os.fsencode(self._name).decode(errors="replace")
+
+    @property
+    def _name(self) -> str:
         first = self.files[0].name
         if self.is_video:
             return first

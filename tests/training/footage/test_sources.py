@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +91,17 @@ def test_pictures_that_change_size_after_a_while_end_a_film(tmp_path: Path) -> N
     (film,) = read_footage([tmp_path], tmp_path / "cache", size=32, frames=9, report=lines.append).films
     assert film.frames == 130
     assert [line for line in lines if "not all of one size" in line and "first 130 frames" in line]
+
+
+def test_a_name_that_is_not_utf8_can_be_told_and_kept_on_a_card(tmp_path: Path) -> None:
+    film = write_video(tmp_path / "plain.mkv", waves(20))
+    try:
+        film.rename(os.fsdecode(os.fsencode(tmp_path) + b"/feu \xe9t\xe9 1.mkv"))
+    except OSError:
+        pytest.skip("names are Unicode here")
+    lines: list[str] = []
+    material = read_footage(
+        [tmp_path], tmp_path / "cache", size=32, frames=9, style="a", crop="none", report=lines.append
+    )
+    assert material.rights.sources == ("feu \ufffdt\ufffd 1.mkv",)
+    assert "\n".join(lines).encode()
