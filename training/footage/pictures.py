@@ -56,7 +56,9 @@ def _displayed(frame: Frame, spec: Any, alpha: bool) -> Frame:
     whole = np.zeros((spec.full_height, spec.full_width, 4), np.uint8)
     if not alpha:
         whole[..., 3] = 255
-    inside = frame[max(0, -top) : spec.full_height - top, max(0, -left) : spec.full_width - left]
+    # Data that lie wholly beyond an edge leave nothing; an end below 0 would count from the other one.
+    bottom, right = max(0, spec.full_height - top), max(0, spec.full_width - left)
+    inside = frame[max(0, -top) : bottom, max(0, -left) : right]
     top, left = max(0, top), max(0, left)
     whole[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
     return whole

@@ -42,6 +42,14 @@ def test_overscan_is_cut_off(tmp_path: Path) -> None:
     assert (frame == 255).all()
 
 
+@pytest.mark.parametrize(("x", "y"), [(70, 5), (-40, 5), (5, 60), (5, -30), (64, 48)])
+def test_what_has_left_the_picture_leaves_nothing(tmp_path: Path, x: int, y: int) -> None:
+    window = {"x": x, "y": y, "full_x": 0, "full_y": 0, "full_width": 64, "full_height": 48}
+    frame = read_picture(write_picture(tmp_path / "a.exr", np.ones((10, 20, 4), np.float32), "half", **window))
+    assert frame.shape == (48, 64, 4)
+    assert not frame.any()
+
+
 def test_what_is_not_a_number_is_black(tmp_path: Path) -> None:
     pixels = np.full((8, 8, 3), 0.5, np.float32)
     pixels[2, 3] = np.nan
