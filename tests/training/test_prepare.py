@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from tests.training.footage.films import opaque, ripples, write_video
+from tests.training.footage.films import opaque, ripples, waves, write_picture, write_video
 from training.__main__ import main
 
 
@@ -80,3 +81,20 @@ def test_footage_in_the_cache_may_be_named_otherwise(
     for name in (".", str(folder), str(link)):
         assert main(["prepare", name, *common, *sheet]) == 0, name
         assert "Rights: unknown" in capsys.readouterr().out
+
+
+def test_a_bad_picture_is_named_where_its_folder_is_not_utf8(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xe9p\xf4t"))
+    try:
+        place.mkdir()
+    except OSError:
+        pytest.skip("names are Unicode here")
+    for number, picture in enumerate(waves(25)):
+        name = f"a{number:02d}.png"
+        write_picture(tmp_path / name, picture.astype(np.float32) / 255, "uint8").rename(place / name)
+    (place / "a24.png").write_bytes(b"no picture")
+    common = ["--size", "32", "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "sheet.png")]
+    assert main(["prepare", str(place), *common]) == 0
+    assert "a24.png: cannot be read" in capsys.readouterr().out

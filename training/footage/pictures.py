@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,12 @@ def read_picture(path: Path) -> Frame:
     """
     import OpenImageIO
 
-    source: Any = OpenImageIO.ImageInput.open(str(path))
+    name: Any = os.fsencode(path)  # as text it would have to be UTF-8
+    source: Any = OpenImageIO.ImageInput.open(name)
     # Associated alpha, as OpenImageIO gives it whatever the file holds, is premultiplied colour.
     pixels = source and source.read_image("float")
     if pixels is None:
-        raise unreadable(path, (source.geterror() if source else OpenImageIO.geterror()) or "no pixels")
+        raise unreadable(path, _fault(source or OpenImageIO) or "no pixels")
     spec = source.spec()
     source.close()
     names = [name.rpartition(".")[2].upper() for name in spec.channelnames]
@@ -41,6 +43,13 @@ def read_picture(path: Path) -> Frame:
     alpha = np.nan_to_num(pixels[..., [names.index("A")]]) if "A" in names else np.ones_like(rgb[..., :1])
     frame = np.rint(np.concatenate([rgb, np.clip(alpha, 0, 1)], axis=2) * 255).astype(np.uint8)
     return _square(_turned(_displayed(frame, spec, "A" in names), spec), spec)
+
+
+def _fault(reader: Any) -> str:
+    try:
+        return str(reader.geterror())
+    except UnicodeDecodeError as error:  # it names the file
+        return error.object.decode(errors="replace")
 
 
 def _encoded(linear: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +86,17 @@ def test_a_sequence_has_a_digest_that_any_change_changes_and_those_of_its_pictur
     files[2].unlink()
     with pytest.raises(FootageError, match=r"a2\.png"):
         digests(Source(tuple(files)))
+
+
+@pytest.mark.parametrize("kind", ["png", "exr"])
+def test_a_picture_may_lie_in_a_folder_whose_name_is_not_utf8(tmp_path: Path, kind: str) -> None:
+    plain = write_picture(tmp_path / f"a.{kind}", PICTURE, "float" if kind == "exr" else "uint8")
+    place = Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xe9p\xf4t"))
+    try:
+        place.mkdir()
+    except OSError:
+        pytest.skip("names are Unicode here")
+    expected = read_picture(plain)
+    assert (read_picture(plain.rename(place / plain.name)) == expected).all()
+    with pytest.raises(FootageError, match="cannot be read"):
+        read_picture(place / "none.png")
