@@ -158,10 +158,15 @@ def start(group: Any, job: Job, machine: Machine) -> None:
 
 def _queue(job: Job, machine: Machine) -> None:
     cancel(job.item)
-    if not _running or not worker.present:
-        worker.want(machine)
+    want_worker(machine)
     _running.append(job)
     _latest[job.item] = job
+
+
+def want_worker(machine: Machine) -> None:
+    """See that there is a worker: for this machine, but what is under way keeps the one that it has."""
+    if not _running or not worker.present:
+        worker.want(machine)
 
 
 def place_in_queue(job: Job) -> int:

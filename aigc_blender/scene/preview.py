@@ -67,7 +67,7 @@ def start(machine: Machine, style_of: Callable[[Any], Style | None]) -> None:
         raise AigcError(f"{path} cannot be written ({error.strerror}); free some space to preview.") from None
     _state.ended = None
     _state.session = _Session(machine, style_of, buffer)
-    jobs.worker.want(machine)
+    jobs.want_worker(machine)
 
 
 def stop(error: AigcError | None = None) -> None:

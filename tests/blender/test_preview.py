@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tests.blender import kit
+from tests.blender.test_generate import carry_on as carry_on_jobs
 
 STEP = 3 / 255  # of a display value
 
@@ -224,6 +225,28 @@ def test_it_follows_the_edited_item(tmp_path: Path) -> None:
     assert stand_in.image() is not None
     bpy.context.scene.aigc_item = first
     carry_on(lambda: texture(first) == stand_in.image())
+    preview.stop()
+
+
+@kit.in_blender
+def test_a_generation_keeps_its_worker_when_the_preferences_are_others_by_now(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import jobs, preview
+    from aigc_blender.scene.warm import Machine
+    from aigc_blender.ui.preview import style_of
+
+    kit.empty_scene()
+    group, scene = fire(frames=24, size=128, format="png"), bpy.context.scene
+    job = jobs.prepare(group, scene, None, Machine(), tmp_path / "fire")
+    jobs.start(group, job, Machine())
+    carry_on_jobs(lambda: job.newest is not None)
+    client = jobs.worker.client()
+    preview.start(Machine(device="cpu"), style_of)
+    assert jobs.worker.client() is client
+    settled()
+    carry_on_jobs(lambda: job.state != "running")
+    assert job.state == "done"
     preview.stop()
 
 
