@@ -202,11 +202,23 @@ def _frame_changed(scene: Any, _depsgraph: Any = None) -> None:
 
 
 @persistent
+def _after_undo(*_: Any) -> None:
+    """What is shown may have gone with the step: ask for it anew, even where no setting has changed."""
+    if _state.session is not None:
+        _state.session.wanted = ""
+
+
+@persistent
 def _before_load(*_: Any) -> None:
     stop()
 
 
-_HANDLERS = (("frame_change_post", _frame_changed), ("load_pre", _before_load))
+_HANDLERS = (
+    ("frame_change_post", _frame_changed),
+    ("undo_post", _after_undo),
+    ("redo_post", _after_undo),
+    ("load_pre", _before_load),
+)
 
 
 def register() -> None:

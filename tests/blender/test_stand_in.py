@@ -134,3 +134,24 @@ def test_undo_and_generate_keep_the_items_own_image_apart(tmp_path: Path) -> Non
     preview.stop()
     assert texture(group) == new
     assert [i.name for i in bpy.data.images] == [new.name]  # the old one, no longer shown, is gone
+
+
+@kit.in_blender
+def test_undo_of_something_else_leaves_it_on(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.scene import preview, stand_in
+
+    group = burning(tmp_path / "fire")
+    identity = group.aigc.uuid
+    bpy.ops.ed.undo_push(message="Before")
+    begin()
+    settled()
+    bpy.data.objects["Plane"].location.x = 1
+    bpy.ops.ed.undo_push(message="Move")
+    for step in (bpy.ops.ed.undo, bpy.ops.ed.redo):  # the first to before it was on, when there was no such image
+        step()
+        settled()
+        assert stand_in.image() is not None
+        assert texture(found(identity)) == stand_in.image()
+    preview.stop()
