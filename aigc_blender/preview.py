@@ -221,7 +221,7 @@ class Painter(Sampler):
             )
             return width, height
 
-        if math.prod(size(factor)) <= limit:
+        if math.prod(-(-pixels // factor) for pixels in (recipe.width, recipe.height)) <= limit:  # as a view has them
             return recipe, True
         shrink = next(s for s in range(factor + 1, 1 << 20) if math.prod(size(s)) <= limit)
         width, height = size(shrink)

@@ -104,6 +104,12 @@ def test_a_canvas_too_large_is_drawn_anew_within_the_limit_and_said_to_be(painte
         painter.draw(Recipe("fire"), 1, 10)
 
 
+def test_a_canvas_is_within_the_limit_with_the_rows_and_columns_that_it_begins(painter: Painter) -> None:
+    picture = drawn(painter, Recipe("fire", width=257, height=256, element_height=256), 4, 128 * 128)  # 128.5 columns
+    height, width, _ = picture.pixels.shape
+    assert height * width <= 128 * 128
+
+
 def test_playing_needs_the_head_alone_and_a_change_of_settings_does_not(
     painter: Painter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
