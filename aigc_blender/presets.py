@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import re
 import sys
@@ -159,6 +161,23 @@ def save_preset(preset: Preset, folder: Path) -> Path:
     return path
 
 
+def add_preset(preset: Preset, folder: Path) -> Path:
+    """Keep another's preset beside those that are there, under a name with a number where that is taken; gives its file.
+
+    Raises:
+        PresetError: the folder cannot be written to, or the name has no letter or digit.
+    """
+    names = (preset.name if n == 1 else f"{preset.name} {n}" for n in itertools.count(1))
+    for named in (replace(preset, name=name) for name in names):
+        path = folder / f"{_file_name(named.name)}.json"
+        if not path.exists():
+            return save_preset(named, folder)
+        with contextlib.suppress(PresetError):
+            if read_preset(path).preset == named:
+                return path
+    raise AssertionError("there is no end of numbers")
+
+
 def delete_preset(path: Path) -> None:
     """Delete a preset's file.
 
@@ -253,4 +272,4 @@ def _file_name(name: str) -> str:
     file_name = re.sub(r"[^\w-]+", "-", name.lower()).strip("-_")
     if not file_name:
         raise PresetError(f"The name {name!r} has no letter or digit; give another one.")
-    return file_name[:64]
+    return file_name if len(file_name) <= 64 else f"{file_name[:56]}{file_name[-8:]}"  # a number stays at its end

@@ -83,7 +83,7 @@ class AIGC_OT_import_settings(_ImportOperator):
             file = presets.read_preset(path)
             group = preset_menu.use(context, file.preset)
             if path.parent != presets.user_presets():
-                presets.save_preset(file.preset, presets.user_presets())
+                presets.add_preset(file.preset, presets.user_presets())
                 preset_menu.refresh()
             text = rpt("{element} has the settings of {preset} now")
             self.report({"INFO"}, text.format(element=group.name, preset=file.preset.name))
