@@ -15,7 +15,7 @@ from typing import Any
 
 from .card import clean_text
 from .errors import PresetError
-from .recipe import MAX_SEED, MAX_SIZE, TILES
+from .recipe import MAX_ITEM_SEED, MAX_SIZE, TILES
 from .runtime.folders import user_folder, user_folders
 
 VERSION = 1
@@ -223,7 +223,7 @@ def _build(raw: dict[str, Any]) -> Preset:
         tile=_choice("tile", raw.get("tile", ""), TILES),
         format=_choice("format", raw.get("format", "auto"), FORMATS),
         motion=_numbers("motion", raw.get("motion", {})),
-        seed=None if raw.get("seed") is None else _whole("seed", raw["seed"], 0, MAX_SEED),
+        seed=None if raw.get("seed") is None else _whole("seed", raw["seed"], 0, MAX_ITEM_SEED),
     )
     if not preset.name or not preset.style:
         raise ValueError("its name and its style must not be empty")

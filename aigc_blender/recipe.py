@@ -24,6 +24,7 @@ GENERATOR_VERSION = 1
 TILES = ("", "x", "y", "xy")
 MAX_SIZE = 16384  # pixels a side
 MAX_SEED = 2**32 - 1
+MAX_ITEM_SEED = 2**31 - 1  # what a property of Blender holds
 MAX_LOOP = 1_000_000  # frames
 MIN_FPS, MAX_FPS = Fraction(1, 1000), 1000
 MAX_SPEED = 8.0

@@ -27,7 +27,7 @@ from aigc_blender.presets import (
     rename_preset,
     save_preset,
 )
-from aigc_blender.recipe import MAX_SEED, MAX_SIZE, TILES, Recipe, check_style
+from aigc_blender.recipe import MAX_ITEM_SEED, MAX_SIZE, TILES, Recipe, check_style
 
 NAMES = st.from_regex(r"[a-z0-9_-]{1,32}", fullmatch=True)
 PIXELS = st.integers(1, MAX_SIZE)
@@ -43,7 +43,7 @@ PRESETS = st.builds(
     tile=st.sampled_from(TILES),
     format=st.sampled_from(FORMATS),
     motion=st.dictionaries(NAMES, st.floats(-1e3, 1e3)),
-    seed=st.none() | st.integers(0, MAX_SEED),
+    seed=st.none() | st.integers(0, MAX_ITEM_SEED),
 )
 
 

@@ -20,7 +20,7 @@ def apply(group: Any, preset: Preset, style: Style, scene: Any) -> None:
     settings = group.aigc
     for kind, names, known in (
         ("control", preset.controls, {c.name for c in style.controls}),
-        ("motion", preset.motion, settings.bl_rna.properties.keys()),
+        ("motion", preset.motion, {p.identifier for p in settings.bl_rna.properties if p.type == "FLOAT"}),
     ):
         if missing := sorted(set(names) - set(known)):
             has = f"; {style.name} has {', '.join(sorted(known))}" if kind == "control" else "; update the add-on"

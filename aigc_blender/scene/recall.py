@@ -7,10 +7,8 @@ from typing import Any
 
 from ..card import Style
 from ..errors import RecipeError
-from ..recipe import Recipe, Track
+from ..recipe import MAX_ITEM_SEED, Recipe, Track
 from . import baking, images, item, shader
-
-MAX_SEED = 2**31 - 1  # the greatest whole number that Blender's properties hold
 
 
 def item_of(image: Any) -> Any | None:
@@ -65,9 +63,9 @@ def apply(group: Any, recipe: Recipe, style: Style) -> None:
         RecipeError: its seed is too great for an item; nothing is set.
     """
     for name, seed in (("Seed", recipe.seed), ("Second seed", recipe.seed_b or 0)):
-        if seed > MAX_SEED:
+        if seed > MAX_ITEM_SEED:
             raise RecipeError(
-                f"{name} {seed} is out of range for an element, which has 0 to {MAX_SEED}; "
+                f"{name} {seed} is out of range for an element, which has 0 to {MAX_ITEM_SEED}; "
                 "generate the recipe with python -m aigc_blender."
             )
     settings = group.aigc

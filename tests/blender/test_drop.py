@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from pathlib import Path
 
 from tests.blender import kit
@@ -23,3 +25,21 @@ def test_a_dropped_preset_takes_the_place_of_none_of_the_users_own(tmp_path: Pat
         own = {f.preset.name: f.preset.seed for f in find_presets()[0] if not f.bundled}
         assert own == {"Camp/Fire": 11, "Camp Fire 2": 22}
     assert bpy.context.scene.aigc_item.aigc.seed == 22
+
+
+@kit.in_blender
+def test_numbers_that_blender_cannot_hold_in_a_preset_are_refused_and_nothing_is_half_set(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.presets import MARK
+
+    kit.empty_scene()
+    bpy.ops.aigc.add(style=kit.key("fire"))
+    group, path = bpy.context.scene.aigc_item, tmp_path / "file.json"
+    before = group.aigc.width, group.aigc.height, group["height"]
+    changes = ({"seed": 2**31}, "seed"), ({"motion": {"start": 10}}, "start"), ({"motion": {"seed": 3}}, "seed")
+    for change, why in changes:
+        preset = {MARK: 1, "name": "Theirs", "style": "fire", "size": [96, 80], "controls": {"height": 0.125}} | change
+        path.write_text(json.dumps(preset))
+        assert why in kit.refusal(functools.partial(bpy.ops.aigc.preset_use, filepath=str(path)))
+        assert (group.aigc.width, group.aigc.height, group["height"]) == before
