@@ -233,7 +233,7 @@ def films(
         training=known,
         unseen=unseen,
         files=files,
-        notes=_notes(clips, len(compared), files),
+        notes=(*_notes(clips, len(compared), files), *_alpha_differs(footage.style, style)),
     )
 
 
@@ -363,3 +363,12 @@ def _notes(clips: Clips, stretches: int, files: Sequence[File]) -> tuple[str, ..
             else "Whether the films were held out is not known, since the model does not name its footage by digests."
         )
     return tuple(notes)
+
+
+def _alpha_differs(footage: Style, style: Style) -> list[str]:
+    if footage.alpha == style.alpha:
+        return []
+    has, lacks = ("The footage", "the model's style") if footage.alpha else ("The model's style", "the footage")
+    return [
+        f"{has} has alpha and {lacks} has none: distances are greater for it; compare with footage of the same kind."
+    ]

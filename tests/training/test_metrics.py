@@ -241,8 +241,10 @@ def test_features_of_clear_pictures_are_seen_on_black_and_on_white(tmp_path: Pat
     network = load_network(path)
     opaque = np.stack([waves(0, (1, 0))])[:, :4]
     clear = np.zeros_like(opaque)
-    assert frame_features(network, opaque, [0, 2]).shape == (1, 2, 512)
-    on_black, on_white = np.split(frame_features(network, clear, [0, 2]), 2, axis=2)
+    assert [f.shape for f in frame_features(network, (opaque, opaque), [0, 2])] == [(1, 2, 512)] * 2
+    both = frame_features(network, (opaque, clear), [0, 2])
+    assert [f.shape for f in both] == [(1, 2, 1024)] * 2, "sets that are compared are seen alike"
+    on_black, on_white = np.split(both[1], 2, axis=2)
     assert not np.allclose(on_black, on_white)
     changes = difference_features(network, opaque, [0, 1], 2)
     assert changes.shape == (1, 2, 512)

@@ -97,7 +97,14 @@ def test_films_and_a_model_become_a_page_that_stands_alone(tmp_path: Path, capsy
     assert sum(getattr(picture, "n_frames", 1) > 1 for picture in pictures) == 3
     assert len(pictures) >= 3 + 4 + 2
     words = " ".join(found.words)
-    for part in ("Fire & <Smoke>", "thick & <dense>", "ours <all> & nobody", "nearer to training footage", "held out"):
+    for part in (
+        "Fire & <Smoke>",
+        "thick & <dense>",
+        "ours <all> & nobody",
+        "nearer to training footage",
+        "held out",
+        "the footage has none",
+    ):
         assert part in words
     for name, scores in stored["styles"]["camp_fire"]["scores"].items():
         assert name in words

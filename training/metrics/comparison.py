@@ -43,7 +43,7 @@ def compare(
     if network is not None:
         last = real.shape[1] - max(LAGS)
         places = [int((i + 0.5) * last / instants) for i in range(instants)]
-        scores["kernel, frames"] = _kernel_score([frame_features(network, c, places) for c in (real, generated)])
+        scores["kernel, frames"] = _kernel_score(frame_features(network, (real, generated), places))
         for lag in LAGS:
             sets = [difference_features(network, c, places, lag) for c in (real, generated, shuffled)]
             scores[f"kernel, lag {lag}"] = _kernel_score(sets)

@@ -6,6 +6,7 @@ The network is SqueezeNet 1.0 (Iandola et al. 2016) without its classifier; its 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,15 +89,19 @@ def load_network(path: Path) -> SqueezeNet:
     return network
 
 
-def frame_features(network: SqueezeNet, clips: NDArray[np.uint8], instants: list[int]) -> NDArray[np.float32]:
-    """Features of frames of (n, F, H, W, 4) premultiplied RGBA: (n, instants, d).
+def frame_features(
+    network: SqueezeNet, sets: Sequence[NDArray[np.uint8]], instants: list[int]
+) -> list[NDArray[np.float32]]:
+    """Features of frames of each of the sets (n, F, H, W, 4) of premultiplied RGBA, which are to be compared: (n, instants, d).
 
-    Seen on black and on white, one after the other in d, unless all is opaque.
+    Seen on black and on white, one after the other in d, unless all of them are opaque.
     """
-    frames = torch.from_numpy(clips[:, instants]).float() / 255
-    colour, clear = frames[..., :3], 1 - frames[..., 3:]
-    backgrounds = (0.0, 1.0) if clear.any() else (0.0,)
-    return np.concatenate([_features(network, colour + clear * b) for b in backgrounds], axis=2)
+    shown = [torch.from_numpy(clips[:, instants]).float() / 255 for clips in sets]
+    backgrounds = (0.0, 1.0) if any((frames[..., 3] < 1).any() for frames in shown) else (0.0,)
+    return [
+        np.concatenate([_features(network, f[..., :3] + (1 - f[..., 3:]) * b) for b in backgrounds], axis=2)
+        for f in shown
+    ]
 
 
 def difference_features(
