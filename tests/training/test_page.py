@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
@@ -17,14 +18,16 @@ import pytest
 import torch
 from PIL import Image
 
-from aigc_blender.card import Card, Control, Rights, Style
+from aigc_blender.card import Card, Control, Rights, Style, read_model_file
 from aigc_blender.generator.checkpoint import save_model
 from aigc_blender.generator.network import Generator
 from tests.models import TINY
 from tests.training.footage.films import ripples, write_video
 from training.__main__ import main
 from training.page.charts import Series, chart
+from training.page.document import write_page
 from training.page.media import mosaic, over
+from training.reference import Protocol
 
 EMPTY = {"meta", "img", "br"}
 
@@ -110,6 +113,13 @@ def test_films_and_a_model_become_a_page_that_stands_alone(tmp_path: Path, capsy
         assert name in words
         assert f"{scores['generated']:.3f}" in words
     assert {p.name for p in page.parent.iterdir()} == {"page.html"}
+
+
+def test_the_page_of_a_model_whose_name_is_not_utf8_is_written(tmp_path: Path) -> None:
+    model = read_model_file(small_model(tmp_path, Path(__file__)))
+    page = tmp_path / "page.html"
+    write_page(page, replace(model, path=Path(os.fsdecode(b"f\xf6n.safetensors"))), [], Protocol())
+    assert r"f\udcf6n.safetensors" in page.read_text(encoding="utf-8")
 
 
 def test_charts_place_values_between_the_axes() -> None:

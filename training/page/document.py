@@ -76,7 +76,7 @@ def write_page(path: Path, model: ModelFile, findings: Sequence[Finding], protoc
     )
     try:
         with replacing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may be any bytes
     except OSError as error:
         raise EvaluationError(f"{path}: cannot be written ({error.strerror}); choose another file.") from None
 
