@@ -82,6 +82,14 @@ def test_a_clip_drawn_twice_is_not_paired_with_itself() -> None:
     assert discrepancy(kernel, x, y) == pytest.approx(discrepancy(spoiled, x, y))
 
 
+def test_an_interval_is_not_taken_of_so_few_clips_that_resampling_changes_nothing() -> None:
+    signatures = np.random.default_rng(0).normal(size=(12, 3))
+    assert score(distance_kernel(signatures[:8]), 4).excess is None
+    found = score(distance_kernel(signatures), 6).excess
+    assert found is not None
+    assert found[0] < found[1]
+
+
 def test_score_finds_its_own_kind_at_the_floor_and_another_above_it() -> None:
     rng = np.random.default_rng(1)
     sets = rng.standard_normal((3, 24, 2, 8))

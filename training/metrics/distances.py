@@ -30,7 +30,7 @@ PROJECTIONS = 128
 class Score:
     """A metric of generated clips and, as its scale, of real ones against other real ones.
 
-    ``shuffled``: of real clips with their frames out of order. ``excess``: 95% interval of generated over floor.
+    ``shuffled``: of real clips with their frames out of order. ``excess``: 95% interval of generated over floor, None of too few clips.
     """
 
     generated: float
@@ -96,12 +96,13 @@ def score(kernel: Array, clips: int, seed: int = 0) -> Score:
         a, b = (rng.multinomial(int(half.sum()), half / half.sum()).astype(np.float64) for half in halves)
         if min((a > 0).sum(), (b > 0).sum()) > 1:
             excesses.append(against_real(1, a, b) - against_real(0, a, b))
+    # Of halves of two clips only both can be drawn: all resamples are the same.
     low, high = np.percentile(excesses, [2.5, 97.5])
     return Score(
         generated=against_real(1, *halves),
         floor=float(np.sqrt(np.mean(np.square(splits)))),
         shuffled=against_real(2, *halves) if len(kernel) > 2 * clips else None,
-        excess=(float(low), float(high)),
+        excess=(float(low), float(high)) if clips // 2 > 2 else None,
     )
 
 
