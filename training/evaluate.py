@@ -135,7 +135,7 @@ def _draw(model: Model, reference: Reference, protocol: Protocol, device: torch.
                 ]
             )
             for name in _names(style)
-            if measure(style.name, name)
+            if measure(style.name, name, alpha=style.alpha)
         },
         stills={
             name: np.stack([artist.clips([{name: p} for p in positions], [STILL], seed=s)[:, 0] for s in SHOWN_SEEDS])
@@ -220,7 +220,7 @@ def _slider(style: Style, name: str, sweep: Sweep) -> Slider:
 
 
 def _measure(style: Style, control: str) -> Measure:
-    found = measure(style.name, control)
+    found = measure(style.name, control, alpha=style.alpha)
     assert found is not None, "sweeps are drawn of what can be measured"
     return found
 

@@ -77,7 +77,7 @@ def measured(trials: Trials, clips: Clips) -> dict[str, NDArray[np.float64]]:
     """By control what shows its effect in each of the clips, drawn or real: (n,); not of controls that nothing obvious shows."""
     found = {}
     for control in trials.style.controls:
-        if how := measure(trials.style.name, control.name):
+        if how := measure(trials.style.name, control.name, alpha=trials.style.alpha):
             found[control.name] = np.array([how.of(clip.astype(np.float32) / 255) for clip in clips])
     return found
 

@@ -11,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from aigc_blender.card import Control, Style
 from tests.training.waves import SIDE, waves
 from training.footage.procedural import ELEMENTS
 from training.footage.procedural.element import Element
 from training.metrics.controls import least_rank, measure, rank_correlation, slopes
+from training.trials import Trials
+from training.trials import measured as measured_in_trials
 
 Array = NDArray[np.floating[Any]]
 
@@ -45,6 +48,16 @@ def test_an_element_may_have_its_own_measure_of_a_name() -> None:
     assert measure("torch", "wind") != measure("clouds", "wind")
     assert measure("torch", "height") == measure("fire", "height")
     assert measure("campfire", "sauce") is None
+
+
+@pytest.mark.parametrize("control", ["height", "density"])
+def test_what_shows_in_alpha_alone_is_not_measured_of_an_opaque_style(control: str) -> None:
+    assert measure("campfire", control, alpha=True) is not None
+    assert measure("campfire", control, alpha=False) is None
+    style = Style("campfire", alpha=False, controls=(Control(control), Control("hue")))
+    film = np.full((2, 4, 8, 8, 4), 255, np.uint8)
+    trials = Trials(style, 8, 24.0, film, np.zeros((2, 2), np.float32))
+    assert set(measured_in_trials(trials, film)) == {"hue"}
 
 
 def test_hue_rises_around_the_circle_from_yellow_to_red() -> None:

@@ -25,10 +25,11 @@ DRIFT_LAG = 4  # frames
 
 @dataclass(frozen=True)
 class Measure:
-    """What is measured, in words, and how."""
+    """What is measured, in words, and how; ``in_alpha``: it is the same in whatever is opaque."""
 
     words: str
     of: Callable[[Array], float]
+    in_alpha: bool = False
 
 
 def flame_height(clip: Array) -> float:
@@ -205,9 +206,9 @@ def elongation(clip: Array) -> float:
 
 # By the name of the control; where an element's control of that name is about something else, by both names.
 _MEASURES: dict[str, Measure] = {
-    "height": Measure("height of the flames", flame_height),
+    "height": Measure("height of the flames", flame_height, in_alpha=True),
     "turbulence": Measure("change a frame", activity),
-    "density": Measure("mean alpha", mean_alpha),
+    "density": Measure("mean alpha", mean_alpha, in_alpha=True),
     "temperature": Measure("blue less red", blueness),
     "shade": Measure("brightness of what is covered", shade),
     "scale": Measure("correlation length", correlation_length),
@@ -220,7 +221,7 @@ _MEASURES: dict[str, Measure] = {
     "roughness": Measure("contrast of water and foam", water_contrast),
     "glitter": Measure("golden share", golden_share),
     "heat": Measure("molten share", molten_share),
-    "intensity": Measure("mean alpha", mean_alpha),
+    "intensity": Measure("mean alpha", mean_alpha, in_alpha=True),
     "jaggedness": Measure("crispness", crispness),
     "hue": Measure("hue", hue),
     "aurora hue": Measure("share of blue", blue_share),
@@ -232,13 +233,14 @@ _MEASURES: dict[str, Measure] = {
     "size": Measure("correlation length", correlation_length),
     "length": Measure("elongation of the grain", elongation),
     "speed": Measure("rise a frame", flow_up),
-    "torch wind": Measure("centre of the flame's top", lean),
+    "torch wind": Measure("centre of the flame's top", lean, in_alpha=True),
 }
 
 
-def measure(style: str, control: str) -> Measure | None:
-    """What shows whether a control of a style does what it says; None where nothing obvious does."""
-    return _MEASURES.get(f"{style} {control}") or _MEASURES.get(control)
+def measure(style: str, control: str, *, alpha: bool = True) -> Measure | None:
+    """What shows whether a control of a style, with ``alpha`` or without, does what it says; None where nothing obvious does."""
+    found = _MEASURES.get(f"{style} {control}") or _MEASURES.get(control)
+    return None if found and found.in_alpha and not alpha else found
 
 
 def rank_correlation(x: Array, y: Array) -> float:
