@@ -20,7 +20,7 @@ from aigc_blender.generator.checkpoint import Model
 from .artist import Artist, Clips
 from .imprint import imprint
 from .metrics.comparison import compare
-from .metrics.controls import Measure, least_rank, measure
+from .metrics.controls import Measure, least_rank, measure, told_apart
 from .metrics.distances import Score
 from .metrics.features import SqueezeNet
 from .metrics.memory import memory
@@ -199,6 +199,7 @@ def _sweeps(drawing: _Drawing, reference: Reference) -> dict[str, Sweep]:
     style, trials = reference.style, reference.trials
     drawn = measured(trials, drawing.trials) if trials and drawing.trials is not None else {}
     real = measured(trials, trials.clips) if trials else {}
+    told = told_apart(trials.controls) if trials else ()
     sweeps = {}
     for column, name in enumerate(_names(style)):
         sweep = Sweep(drawing.stills[name], np.empty((0, POSITIONS, 2)), np.empty((0, 2)))
@@ -207,7 +208,7 @@ def _sweeps(drawing: _Drawing, reference: Reference) -> dict[str, Sweep]:
             values = np.array([[of(c.astype(np.float32) / 255) for c in seed] for seed in drawing.sweeps[name]])
             places = np.broadcast_to(np.linspace(0, 1, POSITIONS), values.shape)
             sweep = replace(sweep, drawn=np.stack([places, values], axis=2))
-        if trials and name in real:
+        if trials and name in real and told[column]:
             both = slope(trials, name, drawn[name]), slope(trials, name, real[name])
             sweep = replace(sweep, real=np.stack([trials.controls[:, column], real[name]], axis=1), slopes=both)
         sweeps[name] = sweep

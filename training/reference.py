@@ -18,6 +18,7 @@ from .footage.clips import Footage
 from .footage.procedural import ELEMENTS
 from .footage.procedural.element import Element
 from .footage.render import render_footage
+from .metrics.controls import told_apart
 from .metrics.report import EvaluationError
 from .trials import Trials, simulated_trials
 
@@ -233,7 +234,11 @@ def films(
         training=known,
         unseen=unseen,
         files=files,
-        notes=(*_notes(clips, len(compared), files), *_alpha_differs(footage.style, style)),
+        notes=(
+            *_notes(clips, len(compared), files),
+            *_alpha_differs(footage.style, style),
+            *_untold(style, controls, tagged=tagged),
+        ),
     )
 
 
@@ -371,4 +376,14 @@ def _alpha_differs(footage: Style, style: Style) -> list[str]:
     has, lacks = ("The footage", "the model's style") if footage.alpha else ("The model's style", "the footage")
     return [
         f"{has} has alpha and {lacks} has none: distances are greater for it; compare with footage of the same kind."
+    ]
+
+
+def _untold(style: Style, controls: NDArray[np.float32], *, tagged: bool) -> list[str]:
+    told = told_apart(controls)
+    untold = [name for name, is_told in zip(_controls_of(style), told, strict=True) if tagged and not is_told]
+    if not untold:
+        return []
+    return [
+        f"The clips do not tell what {', '.join(untold)} alone does, so no slope is given; add films tagged with other values."
     ]

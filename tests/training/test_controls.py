@@ -15,7 +15,7 @@ from aigc_blender.card import Control, Style
 from tests.training.waves import SIDE, waves
 from training.footage.procedural import ELEMENTS
 from training.footage.procedural.element import Element
-from training.metrics.controls import least_rank, measure, rank_correlation, slopes
+from training.metrics.controls import least_rank, measure, rank_correlation, slopes, told_apart
 from training.trials import Trials
 from training.trials import measured as measured_in_trials
 
@@ -189,3 +189,14 @@ def test_slopes_hold_the_other_controls() -> None:
     controls = np.random.default_rng(0).random((12, 2))
     controls[:, 1] = (controls[:, 1] + controls[:, 0]) / 2
     np.testing.assert_allclose(slopes(controls, 3 + 2 * controls[:, 0] - controls[:, 1]), [2, -1])
+
+
+def test_what_a_control_does_is_told_only_where_it_varies_by_itself() -> None:
+    rng = np.random.default_rng(0)
+    free = rng.random((6, 2))
+    assert told_apart(free).all()
+    alike = np.full(6, 0.9)
+    assert told_apart(np.column_stack([free, alike])).tolist() == [True, True, False]
+    assert told_apart(np.column_stack([free, 1 - free[:, 0]])).tolist() == [False, True, False]
+    assert not told_apart(free[:2]).any(), "as many clips as that fit any slope"
+    assert told_apart(np.zeros((4, 0))).shape == (0,)

@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 import torch
 
-from aigc_blender.card import Card, Rights
+from aigc_blender.card import Card, Control, Rights, Style
 from aigc_blender.generator.checkpoint import Model, load_model, save_model
 from aigc_blender.generator.network import Generator
 from tests.models import STYLES, TINY, tiny_model
 from training.__main__ import main
 from training.artist import Artist
-from training.evaluate import Finding, evaluate
+from training.evaluate import Finding, _Drawing, _sweeps, evaluate
 from training.footage.procedural import ELEMENTS
 from training.metrics.comparison import shuffle
 from training.metrics.report import EvaluationError, Report, as_table, write_json
-from training.reference import Protocol, simulations
-from training.trials import draw, measured, slope
+from training.reference import Protocol, Reference, simulations
+from training.trials import Trials, draw, measured, slope
 
 SMALL = Protocol(
     clips=4, frames=12, instants=2, stretch=24, loop=16, few=2, sweep=5, seeds=1, searched=12, trials=6, trial=4
@@ -113,6 +113,19 @@ def test_slopes_are_taken_of_the_trials_and_not_of_the_few_compared_clips(water:
     slider = found.report.sliders["scale"]
     assert [slider.generated, slider.real] == expected
     assert (found.sweeps["scale"].real[:, 0] == trials.controls[:, 0]).all()
+
+
+def test_no_slope_is_given_of_what_all_clips_share() -> None:
+    rng = np.random.default_rng(0)
+    style = Style("pool", controls=(Control("scale"), Control("hue")))
+    film = rng.integers(0, 255, (6, 4, 16, 16, 4), np.uint8)
+    controls = np.column_stack([rng.random(6), np.full(6, 0.9)]).astype(np.float32)
+    reference = Reference(style, 16, 24.0, film, film, controls, Trials(style, 16, 24.0, film, controls))
+    drawing = _Drawing(film, 16, film, {}, None, film, {}, dict.fromkeys(("scale", "hue"), film), film)
+    sweeps = _sweeps(drawing, reference)
+    assert sweeps["scale"].slopes is not None
+    assert sweeps["hue"].slopes is None
+    assert not len(sweeps["hue"].real)
 
 
 @pytest.mark.slow

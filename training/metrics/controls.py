@@ -265,6 +265,13 @@ def slopes(controls: Array, measured: Array) -> Array:
     return np.linalg.lstsq(design, measured, rcond=None)[0][1:]
 
 
+def told_apart(controls: Array) -> NDArray[np.bool_]:
+    """Of which of the controls (n, c) the n clips can tell what it does: it varies, and not only as the others do."""
+    design = np.concatenate([np.ones((len(controls), 1)), controls], axis=1)
+    rank = np.linalg.matrix_rank(design)
+    return np.array([np.linalg.matrix_rank(np.delete(design, c + 1, 1)) < rank for c in range(controls.shape[1])], bool)
+
+
 def _ranks(values: Array) -> Array:
     _, index, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[index]
