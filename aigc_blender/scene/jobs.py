@@ -192,8 +192,7 @@ def latest(identity: str) -> Job | None:
 def cancel(identity: str) -> None:
     """End an item's job; frames that are finished stay on disk."""
     for job in [j for j in _running if j.item == identity]:
-        client = worker.client()
-        if client is not None and job.request is not None:
+        if job.request is not None and (client := worker.client()) is not None:  # without a request it may have failed
             client.cancel(job.request)
         _end(job, "cancelled")
 

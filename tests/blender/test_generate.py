@@ -173,6 +173,33 @@ def test_a_runtime_that_is_not_there_is_named_with_the_remedy(tmp_path: Path) ->
 
 
 @kit.in_blender
+def test_a_generation_whose_worker_cannot_start_can_be_cancelled_or_deleted(tmp_path: Path) -> None:
+    import bpy
+
+    from aigc_blender.errors import RuntimeMissingError
+    from aigc_blender.scene import item, jobs
+    from aigc_blender.ui import preferences
+
+    def started() -> None:
+        while jobs.worker.client() is None:
+            time.sleep(0.01)
+
+    kit.empty_scene()
+    plane = kit.add_plane()
+    os.environ["AIGC_PYTHON"] = "/no/such/python"
+    for end in (lambda _: bpy.ops.aigc.cancel(), item.remove):
+        group, machine = add_fire(frames=1), preferences.machine(bpy.context)
+        job = jobs.prepare(group, bpy.context.scene, plane, machine, tmp_path / "fire")
+        jobs.start(group, job, machine)
+        with pytest.raises(RuntimeMissingError):  # it is known by now, and not yet told of
+            started()
+        end(group)
+        jobs.pump()
+        assert job.state == "cancelled"
+        assert not jobs.running()
+
+
+@kit.in_blender
 def test_what_is_deleted_meanwhile_is_missed_and_no_more(tmp_path: Path) -> None:
     import bpy
 
