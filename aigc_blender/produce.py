@@ -105,7 +105,7 @@ def produce(
     style = sampler.style(recipe)
     writer = SequenceWriter(recipe, folder, stem or recipe.style, fmt, sampler.device.type, versions)
     missing = writer.missing(numbers)
-    if missing:
+    if missing and not cancelled():  # while it waited for its turn
         writer.open()
     for text in _warnings(recipe, style, plan, fmt):
         on_event({"type": "warning", "text": text})

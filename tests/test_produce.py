@@ -187,6 +187,11 @@ def test_cancelling_leaves_whole_frames_and_resumes(
     assert (again.skipped, again.written) == (len(written), 24 - len(written))
 
 
+def test_what_is_cancelled_before_its_turn_leaves_nothing(tmp_path: Path, model: Path) -> None:
+    assert draw(FIRE, range(1, 25), tmp_path / "fire", model, cancelled=lambda: True).cancelled
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_loop_that_stretches_says_so(tmp_path: Path, model: Path) -> None:
     told: list[str] = []
 
