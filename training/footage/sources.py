@@ -60,21 +60,24 @@ class Source:
 def find_sources(paths: Sequence[Path]) -> tuple[list[Source], list[str]]:
     """The films that paths lead to, in a fixed order, and a line about each named file that is none.
 
-    A path is a video, a picture of a sequence, or a folder of both (with its subfolders). Files of other
-    kinds, and what a run has drawn, are passed over in folders, but not where they are named themselves.
+    A path is a video, a picture of a sequence, or a folder of both (with its subfolders and those that links lead
+    to). Files of other kinds, and what a run has drawn, are passed over in folders, but not where they are named
+    themselves.
     """
-    files: dict[Path, None] = {}
-    faults = []
+    found: dict[Path, Path] = {}  # by where it really lies, so that links in circles end and nothing is read twice
+    faults, read, links = [], set[Path](), list[Path]()
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file() and not _drawn(p.relative_to(path)))
-            files |= dict.fromkeys(p for p in inside if p.suffix.lower() in VIDEOS | PICTURES)
+            _look_into(path, found, read, links)
         elif not path.exists():
             faults.append(f"{path}: not found; check the path.")
         elif path.suffix.lower() not in VIDEOS | PICTURES:
             faults.append(f"{path}: neither a video nor a picture by its name; skipped.")
         else:
-            files[path] = None
+            found.setdefault(path.parent.resolve() / path.name, path)
+    for link in links:  # which grow; after the folders, so that what lies in one goes by its name
+        _look_into(link, found, read, links)
+    files = list(found.values())
     sources = [Source((p,)) for p in files if p.suffix.lower() in VIDEOS]
     pictures: dict[tuple[Path, str, str], list[tuple[int, Path]]] = {}
     for path in files:
@@ -152,9 +155,27 @@ def _timed(source: Source, start: int, shorter: int | None) -> Iterator[Timed]:
         yield Timed(None, scaled(frame, round(height * factor), round(width * factor)) if small else frame)
 
 
-def _drawn(path: Path) -> bool:
-    """Whether it lies in the folder of a run, whose sheets and videos show what was generated."""
-    return any(folder.suffixes[-2:] == [".safetensors", RUN] for folder in path.parents)
+def _look_into(top: Path, found: dict[Path, Path], read: set[Path], links: list[Path]) -> None:
+    """Add the videos and pictures in a folder and below it, but for folders that were read before; notes what links lead to."""
+    inside: dict[Path, Path] = {}
+    for name, below, names in os.walk(top):
+        folder, real = Path(name), Path(name).resolve()
+        if real in read:
+            below.clear()
+            continue
+        read.add(real)
+        below[:] = [b for b in sorted(below) if not _drawn((folder / b).resolve(), real)]
+        links += [folder / b for b in below if (folder / b).resolve() != real / b]
+        films = [n for n in names if Path(n).suffix.lower() in VIDEOS | PICTURES and (folder / n).is_file()]
+        inside |= {folder / n: real / n for n in films}
+    for path in sorted(inside):
+        found.setdefault(inside[path], path)
+
+
+def _drawn(folder: Path, above: Path) -> bool:
+    """Whether a folder is of a run, whose sheets and videos show what was generated, and the one above it is not."""
+    of_run = [f for f in (folder, *folder.parents) if f.suffixes[-2:] == [".safetensors", RUN]]
+    return any(not above.is_relative_to(f) for f in of_run)
 
 
 def _runs(numbered: Sequence[tuple[int, Path]]) -> Iterator[tuple[Path, ...]]:

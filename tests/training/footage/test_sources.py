@@ -27,6 +27,21 @@ def test_links_in_circles_do_not_hang(tmp_path: Path) -> None:
     assert len(faults) == 1
 
 
+def test_links_to_folders_are_followed_and_nothing_is_read_twice(tmp_path: Path) -> None:
+    shelf, shot = tmp_path / "shelf", tmp_path / "shot"
+    for folder in (shelf / "sea", shot / "fire", shelf / "pond.safetensors.run" / "videos"):
+        folder.mkdir(parents=True)
+        write_video(folder / "a.mkv", waves(3))
+    (shot / "again").symlink_to(shot / "fire", target_is_directory=True)  # read before the folder it leads to
+    (shot / "drawn").symlink_to(shelf / "pond.safetensors.run" / "videos", target_is_directory=True)
+    (shot / "library").symlink_to(shelf / "sea", target_is_directory=True)
+    (shelf / "sea" / "back").symlink_to(shot, target_is_directory=True)
+    fire, sea = shot / "fire" / "a.mkv", shot / "library" / "a.mkv"
+    assert [s.files for s in find_sources([shot])[0]] == [(fire,), (sea,)]
+    for named in (shelf / "sea", shelf / "sea" / "a.mkv"):
+        assert [s.files for s in find_sources([shot, named])[0]] == [(fire,), (shelf / "sea" / "a.mkv",)]
+
+
 @pytest.mark.parametrize("name", ["Feuer groß 01.mkv", "火 1.mkv", " blank .mkv", "a;b'c\".mkv", "%04d.mkv"])
 def test_names_are_only_names(tmp_path: Path, name: str) -> None:
     film = write_video(tmp_path / "plain.mkv", waves(3)).rename(tmp_path / name)
