@@ -111,7 +111,7 @@ def read_preset(path: Path) -> PresetFile:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise PresetError(f"{path} is larger than any preset; choose a file that this add-on wrote.")
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise PresetError(f"{path} cannot be read ({error.strerror}); check the path and its permissions.") from None
     except UnicodeDecodeError:

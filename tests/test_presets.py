@@ -89,6 +89,11 @@ def test_other_files_are_no_presets(text: str) -> None:
         preset_from_json(text, "x.json")
 
 
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(Preset("Blaze", "fire").to_json(), encoding="utf-8-sig")
+    assert read_preset(tmp_path / "x.json").preset == Preset("Blaze", "fire")
+
+
 def test_a_missing_key_is_named() -> None:
     with pytest.raises(PresetError, match="'style' is missing"):
         preset_from_json(json.dumps({MARK: VERSION, "name": "x"}), "x.json")

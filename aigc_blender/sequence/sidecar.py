@@ -45,7 +45,7 @@ def read_sidecar(path: Path) -> Sidecar | None:
         SequenceError: there is a file, and it is no sidecar.
     """
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(path.read_text(encoding="utf-8-sig"))
         return Sidecar(recipe_from_dict(raw["recipe"]), raw["format"], raw["device"], raw["runtime"])
     except FileNotFoundError:
         return None
@@ -66,7 +66,7 @@ def read_recipe(path: Path) -> Recipe:
             return recipe_from_frame(read_metadata(path), path)
         if path.stat().st_size > MAX_BYTES:
             raise RecipeError(f"{path} is larger than any recipe; give a file that this add-on wrote.")
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise RecipeError(f"{path} cannot be read ({error.strerror}); check the path and its permissions.") from None
     except (ValueError, RecursionError):

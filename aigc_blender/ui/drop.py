@@ -127,7 +127,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise RecipeError(f"{path} is larger than any recipe; choose a file that this add-on wrote.")
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise RecipeError(f"{path} cannot be read ({error.strerror}); check the path and its permissions.") from None
     except (ValueError, RecursionError):

@@ -245,7 +245,8 @@ def test_dropped_files_are_used_or_refused_in_one_sentence(tmp_path: Path) -> No
         controls={"height": Track(1010, tuple(i / 8 for i in (0, 1, 2, 3, 4, 3, 2, 1, 0)))},
     )
     sidecar = tmp_path / "fire.recipe.json"
-    sidecar.write_text(json.dumps({"recipe": recipe.to_dict(), "format": "png", "device": "cpu", "runtime": {}}))
+    beside = {"recipe": recipe.to_dict(), "format": "png", "device": "cpu", "runtime": {}}
+    sidecar.write_text(json.dumps(beside), encoding="utf-8-sig")  # as some editors save it
     bpy.ops.aigc.import_settings(filepath=str(sidecar))
     assert item.recipe(scene.aigc_item, scene, entry.style) == recipe
     before = len(bpy.data.node_groups)

@@ -93,6 +93,15 @@ def test_frame_and_sidecar_give_the_recipe_back(tmp_path: Path) -> None:
     assert (beside.format, beside.device, beside.runtime) == ("png", "cpu", {"torch": "2"})
 
 
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    write(tmp_path, range(1, 2), RECIPE)
+    path = tmp_path / "fire.recipe.json"
+    before = read_sidecar(path)
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert read_recipe(path) == RECIPE
+    assert read_sidecar(path) == before
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"recipe": 3}', '{"style": 1}', '{"style": "fire", "sed": 1}'])
 def test_files_that_are_no_recipe(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.json"

@@ -147,7 +147,7 @@ def parse_crop(text: str) -> CropChoice:
 
 def _read(path: Path, folder: Path | None) -> Tags:
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise FootageError(f"{path}: cannot be read ({error.strerror}); check the path.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

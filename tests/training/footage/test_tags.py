@@ -104,6 +104,11 @@ def test_rights_are_unknown_until_someone_states_them(folder: Path) -> None:
     assert read(folder, rights="all ours").rights.statement == "all ours"
 
 
+def test_a_byte_order_mark_is_read_over(folder: Path) -> None:
+    (folder / "footage.toml").write_text('[[clips]]\nfiles = "*"\nrights = "ours"\n', encoding="utf-8-sig")
+    assert read(folder).rights.statement == "ours"
+
+
 def test_a_tags_file_can_be_named_alone_or_beside_footage(folder: Path) -> None:
     tags = folder / "mine.toml"
     tags.write_text('[[clips]]\nfiles = "low_*"\nstyle = "low"\n')
