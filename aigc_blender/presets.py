@@ -146,19 +146,37 @@ def save_preset(preset: Preset, folder: Path) -> Path:
     """Write a preset, in place of one of the same name, whole or not at all; gives its file.
 
     Raises:
-        PresetError: the folder cannot be written to, or the name has no letter or digit.
+        PresetError: the folder cannot be written to, or the name has no letter or digit or comes to another one's file.
     """
+    preset = replace(preset, name=clean_text(preset.name).strip())
     path = folder / f"{_file_name(preset.name)}.json"
+    other = _name_in(path)
+    if other not in (None, preset.name):
+        raise PresetError(
+            f"There is a preset {other} already, and {preset.name} would be saved as the same file; choose another name."
+        )
+    _write(preset, path)
+    return path
+
+
+def _name_in(path: Path) -> str | None:
+    """The name of the preset in a file; None where there is no such file, or no preset in it."""
+    try:
+        return read_preset(path).preset.name
+    except PresetError:
+        return None
+
+
+def _write(preset: Preset, path: Path) -> None:
     draft = path.with_suffix(".part")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(preset.to_json(), encoding="utf-8")
         draft.replace(path)
     except OSError as error:
         raise PresetError(
             f"{path} cannot be written ({error.strerror}); check its permissions and free space."
         ) from None
-    return path
 
 
 def add_preset(preset: Preset, folder: Path) -> Path:
@@ -204,7 +222,7 @@ def rename_preset(path: Path, name: str) -> Path:
     target = path.with_name(f"{_file_name(preset.name)}.json")
     if target != path and target.exists():
         raise PresetError(f"There is a preset {preset.name} already; choose another name.")
-    save_preset(preset, path.parent)
+    _write(preset, target)
     if target != path:
         delete_preset(path)
     return target

@@ -124,6 +124,19 @@ def test_presets_are_saved_listed_and_deleted(tmp_path: Path) -> None:
         save_preset(Preset("Fire", "fire"), tmp_path / "file")
 
 
+def test_a_preset_takes_the_place_of_none_that_has_another_name(tmp_path: Path) -> None:
+    path = save_preset(Preset("Blaze 2", "fire", seed=1), tmp_path)
+    with pytest.raises(PresetError, match=r"Blaze 2 .*Blaze \(2\)"):
+        save_preset(Preset("Blaze (2)", "fire", seed=2), tmp_path)
+    assert [file.preset.name for file in find_presets([tmp_path])[0] if not file.bundled] == ["Blaze 2"]
+    assert save_preset(Preset(" Blaze 2 ", "fire", seed=3), tmp_path) == path  # blanks are no part of a name
+    assert read_preset(path).preset == Preset("Blaze 2", "fire", seed=3)
+    path = rename_preset(path, "BLAZE (2)")  # its own file is in nobody's way
+    assert read_preset(path).preset.name == "BLAZE (2)"
+    path.write_text("{")
+    assert save_preset(Preset("Blaze 2", "fire"), tmp_path) == path  # what is no preset has no name
+
+
 def test_bundled_presets_are_drawn_by_bundled_models() -> None:
     found, faults = find_presets([Path("none")])
     assert not faults
