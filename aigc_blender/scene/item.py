@@ -125,8 +125,9 @@ def suit(group: Any, style: Style) -> None:
 def add_controls(group: Any, style: Style) -> None:
     """Give an item the controls of a style that it lacks, at their defaults."""
     for control in style.controls:
-        if control.name not in group:
-            group[control.name] = control.default
+        value = group.get(control.name)
+        if not isinstance(value, float):  # a script may have set a whole number, which has no such limits
+            group[control.name] = float(value) if isinstance(value, int) else control.default
         group.id_properties_ui(control.name).update(
             min=0.0, max=1.0, soft_min=0.0, soft_max=1.0, default=control.default, description=_ends(control)
         )
@@ -222,7 +223,7 @@ class _Values:
     def of(self, path: str, still: float) -> float | Track:
         """The value of a setting, a track where it is animated."""
         if path not in self._animated:
-            return _clip(path, still)
+            return clip(path, still)
         if self._given is not None and not baking.is_plain(self._group, path, self._scene):
             return _given(path, self._given, still)
         if self._group.aigc.use_loop:
@@ -251,12 +252,12 @@ class _Values:
         turn = (self._group.aigc.start - frames.start) % period if path in FROM_START else 0
         if turn:
             jump = values[-1] - values[0]
-            values = (*values[turn:-1], *values[:turn], _clip(path, values[turn] + jump))
+            values = (*values[turn:-1], *values[:turn], clip(path, values[turn] + jump))
         return Track(frames.start + turn, values)
 
     def _baked(self, path: str, frames: range) -> tuple[float, ...]:
         values = baking.bake(self._group, [path], frames, self._scene)[path]
-        return tuple(_clip(path, value) for value in values)
+        return tuple(clip(path, value) for value in values)
 
 
 def _given(path: str, recipe: Recipe, still: float) -> float | Track:
@@ -272,7 +273,8 @@ def _given(path: str, recipe: Recipe, still: float) -> float | Track:
     return values.get(path, still)
 
 
-def _clip(path: str, value: float) -> float:
+def clip(path: str, value: float) -> float:
+    """A setting's value held to its bounds, which a script or a driver may have left."""
     least, most = LIMITS.get(path, (0.0, 1.0))
     return float(min(max(value, least), most))
 

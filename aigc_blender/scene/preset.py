@@ -48,7 +48,7 @@ def of_item(group: Any, name: str, style: Style, motion: tuple[str, ...], *, siz
         name=name,
         style=style.name,
         model=settings.model,
-        controls={c.name: round(float(group.get(c.name, c.default)), 4) for c in style.controls},
+        controls={c.name: round(item.clip(c.name, group.get(c.name, c.default)), 4) for c in style.controls},
         size=(settings.width, settings.height) if size else None,
         element_height=settings.element_height,
         loop=settings.use_loop,

@@ -5,7 +5,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.blender import kit
+
+
+@kit.in_blender
+def test_what_a_script_set_beyond_the_bounds_is_saved_as_it_is_drawn(tmp_path: Path) -> None:
+    import os
+
+    import bpy
+
+    from aigc_blender.presets import user_presets
+    from aigc_blender.ui import presets as menu
+
+    os.environ["AIGC_HOME"] = str(tmp_path)
+    kit.empty_scene()
+    bpy.ops.aigc.add(style=kit.key("fire"))
+    group, faults = bpy.context.scene.aigc_item, list(menu.faults)
+    for value, kept in ((1.5, 1.0), (-2, 0.0), (0.25, 0.25)):
+        group["height"] = value
+        assert bpy.ops.aigc.preset_save(name="Mine") == {"FINISHED"}
+        assert menu.faults == faults
+        assert bpy.ops.aigc.preset_use(filepath=str(user_presets() / "mine.json")) == {"FINISHED"}
+        assert group["height"] == pytest.approx(kept)
 
 
 @kit.in_blender
