@@ -35,12 +35,12 @@ def main(argv: list[str]) -> int:
         frames = importlib.import_module(f"{package}.sequence.names").parse_frames(arguments.frames)
         machine = importlib.import_module(f"{package}.ui.preferences").machine(bpy.context)
         written = importlib.import_module(f"{package}.scene.farm").generate_missing(frames, machine)
+        print(f"{written} missing frames were generated.", flush=True)
+        if arguments.render:
+            render(frames, errors)
     except errors.AigcError as error:
         print(f"aigc: {error}", file=sys.stderr)
         return int(error.exit_code)
-    print(f"{written} missing frames were generated.", flush=True)
-    if arguments.render:
-        render(frames)
     return 0
 
 
@@ -66,15 +66,26 @@ def open_file(path: str, errors: Any) -> None:
         raise errors.SceneError(f"{path} cannot be opened ({str(error).strip()}); check the path.") from None
 
 
-def render(frames: tuple[int, ...]) -> None:
-    """Render frames to where the scene says."""
+def render(frames: tuple[int, ...], errors: Any) -> None:
+    """Render frames to where the scene says.
+
+    Raises:
+        SceneError: the scene needs a camera and has none.
+        AigcError: a frame cannot be rendered or written.
+    """
     scene = bpy.context.scene
     pattern = scene.render.filepath
     for frame in frames:
         scene.frame_set(frame)
         scene.render.filepath = pattern
         scene.render.filepath = scene.render.frame_path(frame=frame)
-        bpy.ops.render.render(write_still=True)
+        try:
+            bpy.ops.render.render(write_still=True)
+        except RuntimeError as error:
+            if scene.camera is None:  # not asked before: compositor and sequencer may do without
+                raise errors.SceneError(f"Scene {scene.name} has no camera to render with; give it one.") from None
+            reason = " ".join(str(error).removeprefix("Error: ").split())
+            raise errors.AigcError(f"Frame {frame} cannot be rendered ({reason}); check the scene's output.") from None
     scene.render.filepath = pattern
 
 

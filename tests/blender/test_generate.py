@@ -331,6 +331,15 @@ def _save_a_shot(tmp_path: Path) -> None:
     bpy.ops.wm.save_mainfile()
 
 
+@kit.in_blender
+def _take_the_camera(tmp_path: Path) -> None:
+    import bpy
+
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
+    bpy.context.scene.camera = None
+    bpy.ops.wm.save_mainfile()
+
+
 @pytest.mark.slow
 def test_a_farm_generates_what_is_missing_and_tells_the_truth(tmp_path: Path) -> None:
     _save_a_shot(tmp_path)
@@ -354,6 +363,11 @@ def test_a_farm_generates_what_is_missing_and_tells_the_truth(tmp_path: Path) ->
     assert "backwards" in done.stderr
     assert "Traceback" not in done.stderr
     assert farm("--blend", str(tmp_path / "none.blend"), "--frames", "1").returncode == 2
+    _take_the_camera(tmp_path)
+    done = farm("--blend", blend, "--frames", "2", "--render")
+    assert done.returncode == 2
+    assert "no camera" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 if sys.platform == "win32":
