@@ -19,7 +19,7 @@ from . import catalog, state
 LOOK_SECONDS = 0.5  # between two pictures: reading one takes 3 to 60 ms
 
 _previews: Any = None
-_shown: dict[str, Path] = {}  # by item: the frame whose picture is kept
+_shown: dict[str, tuple[str, Path]] = {}  # by item: the job and the frame whose picture is kept
 _looked = 0.0
 _begun: dict[str, tuple[float, float]] = {}  # by job: when it was first heard of, and the frames done by then
 _paces: dict[str, Pace] = {}  # by device as chosen
@@ -41,7 +41,8 @@ def pace(device: str) -> Pace | None:
 
 def picture_of(job: jobs.Job) -> Any | None:
     """A running job's newest frame (bpy.types.ImagePreview), or None."""
-    return _previews[job.item] if job.item in _shown else None
+    of_job, _frame = _shown.get(job.item, ("", None))  # which is the one before where that was cancelled
+    return _previews[job.item] if of_job == job.token else None
 
 
 def words(job: jobs.Job) -> str:
@@ -111,7 +112,7 @@ def _measure(job: jobs.Job, device: str) -> None:
 def _look(job: jobs.Job) -> None:
     global _previews, _looked
     now = time.monotonic()
-    if job.newest is None or job.newest == _shown.get(job.item) or now - _looked < LOOK_SECONDS:
+    if job.newest is None or (job.token, job.newest) == _shown.get(job.item) or now - _looked < LOOK_SECONDS:
         return
     _looked = now
     try:
@@ -123,4 +124,4 @@ def _look(job: jobs.Job) -> None:
     if job.item not in _previews:
         _previews.new(job.item)
     picture.put(_previews[job.item], frame)
-    _shown[job.item] = job.newest
+    _shown[job.item] = job.token, job.newest

@@ -291,6 +291,11 @@ def test_the_newest_frame_is_shown_and_never_kept(tmp_path: Path) -> None:
     progress.observe(job, "cpu")
     assert job.state == "done"
     assert progress.picture_of(job) is None
+    bpy.context.scene.frame_end = 2000
+    progress.observe(begin(group, tmp_path / "cancelled"), "cpu")
+    bpy.ops.aigc.cancel()
+    assert progress.picture_of(begin(group, tmp_path / "next")) is None  # the last one's is no picture of this one
+    bpy.ops.aigc.cancel()
     measured = bool(heard) and job.done - heard[0] >= 1  # a quick one tells nothing of the pace
     assert (progress.pace("cpu") is not None) == measured
     machine = preferences.machine(bpy.context)
