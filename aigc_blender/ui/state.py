@@ -24,32 +24,34 @@ STATES = {
     "READY": ("CHECKMARK", "Frames are in place"),
     "LINKED": ("LINKED", "Linked from another file"),
 }
-_states: dict[int, str] = {}  # by the item's session id
+_states: dict[int, dict[int, str]] = {}  # by the item's session id, and the scene's: what is asked for is each scene's
 _looks: dict[str, tuple[float, Future[bool]]] = {}  # by the first file: when asked, and whether it is there
 _disk: ThreadPoolExecutor | None = None
 
 
 def state(group: Any) -> str:
-    """How an item stood when it was last looked at: a key of STATES."""
-    return _states.get(group.session_uid, "EMPTY")
+    """How an item stood in this scene, or else in another, when it was last looked at: a key of STATES."""
+    known = _states.get(group.session_uid, {})
+    return known.get(bpy.context.scene.session_uid) or next(iter(known.values()), "EMPTY")
 
 
 def refresh(*, wait: bool = False) -> bool:
-    """Look at all items, and at the disk by a thread (or now); gives whether anything has changed."""
+    """Look at all items in each scene that is shown, and at the disk by a thread (or now); gives whether anything has changed."""
     item.renew()
     before = dict(_states)
+    scenes = {bpy.context.scene, *(window.scene for window in bpy.context.window_manager.windows)}
     _states.clear()
-    _states.update({group.session_uid: _judge(group, wait=wait) for group in item.shown()})
+    for group in item.shown():
+        _states[group.session_uid] = {scene.session_uid: _judge(group, scene, wait=wait) for scene in scenes}
     return before != _states
 
 
-def is_stale(group: Any) -> bool:
-    """Whether an item's settings would give other frames than those it shows."""
+def is_stale(group: Any, scene: Any) -> bool:
+    """Whether an item's settings would give other frames in a scene than those it shows."""
     image, settings = shader.image_of(group), group.aigc
     entry = catalog.entry(settings.style_name, settings.model)
     if image is None or entry is None:
         return False
-    scene = bpy.context.scene
     try:
         made = images.recipe_of(image)
         style = item.drawn_style(entry.model.card, settings.style_name, settings.style_b_name)
@@ -63,7 +65,7 @@ def is_stale(group: Any) -> bool:
         return True  # Generate says what is at fault
 
 
-def _judge(group: Any, *, wait: bool) -> str:
+def _judge(group: Any, scene: Any, *, wait: bool) -> str:
     if item.is_linked(group):
         return "LINKED"
     job, image = jobs.latest(group.aigc.uuid), shader.image_of(group)
@@ -73,7 +75,7 @@ def _judge(group: Any, *, wait: bool) -> str:
         return "EMPTY"
     if not _is_there(images.file_of(image, images.frames_of(image).start), wait=wait):
         return "MISSING"
-    return "STALE" if is_stale(group) else "READY"
+    return "STALE" if is_stale(group, scene) else "READY"
 
 
 def _is_there(first: Path, *, wait: bool) -> bool:

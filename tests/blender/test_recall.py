@@ -41,7 +41,7 @@ def test_an_image_gives_back_its_element_and_its_frames(tmp_path: Path) -> None:
         isinstance(v, Track)
         for v in (recipe.speed, recipe.style_blend, recipe.seed_blend, recipe.pan[0], recipe.controls["height"])
     )
-    assert state.is_stale(group) is False
+    assert state.is_stale(group, bpy.context.scene) is False
 
     # Its element gone and the scene another: all comes back from the image.
     image.use_fake_user = True
@@ -55,7 +55,7 @@ def test_an_image_gives_back_its_element_and_its_frames(tmp_path: Path) -> None:
     style = item.drawn_style(entry.model.card, "fire", "caustics")
     assert item.recipe(restored, scene, style) == recipe
     assert item.frame_numbers(restored, scene) == images.frames_of(image)
-    assert state.is_stale(restored) is False
+    assert state.is_stale(restored, bpy.context.scene) is False
     assert bpy.ops.aigc.edit_recipe(image=image.name) == {"FINISHED"}
     assert item.items() == [restored]  # the one that shows it is edited, not another made
     assert plane.name in scene.objects
@@ -261,6 +261,9 @@ def test_the_list_tells_how_every_element_stands(tmp_path: Path) -> None:
         first.aigc.pan_x = 0.0
         assert stands(first) == "READY"
     assert not state.refresh(wait=True)  # nothing to draw anew
+    with bpy.context.temp_override(scene=bpy.data.scenes.new("Longer")):  # as in a second window
+        assert stands(first) == "STALE"
+    assert state.state(first) == "READY"
 
     scene.frame_end, queue = 400, []
     for group in (first, second):
