@@ -53,9 +53,9 @@ def torch(item: Any) -> None:
     ground("Floor", (-7, 7), (-6, 0), masonry("Floor", ((0.1, 0.09, 0.08),) * 2, (0.03,) * 3, 0.9, 0.9))
     box("Plate", (0.26, 0.06, 0.5), (0, -0.03, 1.45), iron)
     cone("Handle", 0.05, 0.08, 0.95, (0, -0.08, 1.3), wood, sides=10, turn=(18, 0, 0))
-    cup = lathe("Cup", ((0.07, 0), (0.15, 0.1), (0.19, 0.26), (0.16, 0.27)), (0, -0.38, 2.1), iron)
+    cup = lathe("Cup", ((0.08, 0), (0.19, 0.1), (0.25, 0.26), (0.21, 0.27)), (0, -0.38, 2.1), iron)
     coals = ball("Embers", 0.14, (0, -0.38, 2.25), glowing("Embers", (1.0, 0.25, 0.04), 1.5))
-    flame = card("Flame", 1.7, 1.7, (0, -0.4, 2.27))
+    flame = card("Flame", 1.4, 1.4, (-0.05, -0.4, 2.31))
     faded(show(item, flame, 1.5), left=0.35, right=0.35)  # no stray flamelet on the wall
     for inside in (flame, cup, coals):  # the lamp that stands for the flame shines from within
         inside.visible_shadow = False
