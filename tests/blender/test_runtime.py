@@ -174,7 +174,7 @@ jobs.start(group, job, machine)
 while job.newest is None and job.state == "running":
     jobs.pump()
 process = Path("/proc", str(jobs.worker.client().pid))
-used = {os.readlink(link) for link in (*(process / "fd").iterdir(), process / "cwd")}
+used = {os.path.realpath(link) for link in (*(process / "fd").iterdir(), process / "cwd")}  # one may be closed meanwhile
 used |= {line.split(maxsplit=5)[-1].strip() for line in (process / "maps").read_text().splitlines()}
 print("USED", [path for path in used if path.startswith(str(extension))])
 extension.rename(extension.with_name("gone"))
