@@ -315,6 +315,19 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     assert not list(tmp_path.glob("out*"))
 
 
+def test_a_run_does_not_write_over_the_model_it_begins_with(
+    tmp_path: Path, film: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = tiny_model(tmp_path)
+    before = start.read_bytes()
+    again = tmp_path / "sub" / ".." / start.name
+    (tmp_path / "sub").mkdir()
+    arguments = [str(film), "--from", str(again), "--out", str(start), "--cache", str(tmp_path / "cache")]
+    assert main(["fit", *arguments, "--size", "32", "--batch", "2", "--steps", "1", "--device", "cpu"]) == 2
+    assert "would be overwritten" in capsys.readouterr().err
+    assert start.read_bytes() == before
+
+
 @pytest.mark.slow
 def test_minutes_limit_a_call_and_steps_the_run(folder: Path, film: Path) -> None:
     arguments = [str(film), "--from", str(folder / "tiny.safetensors"), "--steps", "100000", "--minutes"]

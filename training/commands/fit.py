@@ -228,6 +228,10 @@ def _check(arguments: argparse.Namespace) -> None:
             raise TrainingError(f"--{name} is {value}; give a number above 0.")
     if arguments.start and arguments.resume:
         raise TrainingError("--resume begins with all that the run had learned; leave --from out.")
+    if arguments.start and arguments.start.resolve() == arguments.out.resolve():
+        raise TrainingError(
+            f"--out is {arguments.start}, which the run begins with and would be overwritten; give another --out, or leave --from out to go on with the run that made it."
+        )
     if not 0 <= arguments.imprint < float("inf"):
         raise TrainingError(f"--imprint is {arguments.imprint}; give a number from 0 on.")
     if arguments.freeze < 0:
