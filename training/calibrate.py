@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from aigc_blender.card import Card
 from aigc_blender.generator.checkpoint import Model, load_model, save_model
 
+from .metrics.controls import told_apart
 from .reference import simulated_styles
 from .run.exported import OPTIMISERS, Exported, export_state
 from .trials import Trials, draw, likely_share, measured, simulated_trials, slope
@@ -81,7 +83,7 @@ def calibrate(
 ) -> dict[str, dict[str, float]]:
     """Scale what sliders do in ``model``, in place, until slopes are those of the trials' real clips; the factors by style and control.
 
-    A slider that goes the wrong way, shows too little or has no measure keeps its effect. Others come just so near that the
+    A slider that goes the wrong way, shows too little or nothing in the trials, or has no measure keeps its effect. Others come just so near that the
     trials no longer tell them from the real ones: the rest may be chance. A factor that is ``chosen``, by style and
     control, is used whatever the trials show.
     ``report`` is told each slider's slope as a share of the simulation's. Torch keeps to one thread from now on.
@@ -103,10 +105,15 @@ def _calibrate_style(
     for name, factor in chosen.items():
         effects[slots[name]] = learnt[slots[name]] * factor
     real = measured(trials, trials.clips)
+    apart = dict(zip(slots, told_apart(trials.controls), strict=True))
+    for name in [name for name, values in real.items() if not (apart[name] and np.ptp(values))]:
+        report(f"{trials.style.name}: {name} shows nothing.")
+        del real[name]
     for turn in range(ROUNDS):
         drawn = measured(trials, draw(model, trials, device))
         shares = {name: slope(trials, name, drawn[name]) / slope(trials, name, real[name]) for name in real}
-        report(f"{trials.style.name}: {', '.join(f'{name} {share:.2f}' for name, share in shares.items())}.")
+        if shares:
+            report(f"{trials.style.name}: {', '.join(f'{name} {share:.2f}' for name, share in shares.items())}.")
         if turn == 0:
             known = [name for name, share in shares.items() if share >= KNOWN and name not in chosen]
         bounds = {name: likely_share(trials, name, drawn[name], real[name]) for name in known}

@@ -79,6 +79,15 @@ def test_what_was_not_learnt_is_left_alone(effect: float, tmp_path: Path) -> Non
     assert torch.equal(model.network.control, before)
 
 
+def test_where_the_trials_show_nothing_nothing_is_scaled(tmp_path: Path) -> None:
+    model = model_of(tmp_path, 1.0)
+    real = trials_of(model)
+    nothing = replace(real, clips=np.zeros_like(real.clips))
+    told: list[str] = []
+    assert calibrate(model, [nothing], CPU, told.append) == {STYLE: {"density": 1.0}}
+    assert told == ["fire: density shows nothing."]
+
+
 def test_no_effect_grows_beyond_what_the_network_has_seen(tmp_path: Path) -> None:
     real, model = trials_of(model_of(tmp_path, 2.0)), model_of(tmp_path, 1.0)
     assert calibrate(model, [real], CPU, lambda _: None)[STYLE]["density"] == MOST
