@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,9 +60,8 @@ def write_bundle(folder: Path, models: Sequence[Bundled], table: Path, states: P
     """
     if folder.exists():
         raise TrainingError(f"{folder} is there already; remove it or give another folder.")
-    stage = folder.with_name(f"{folder.name}.tmp")
+    stage = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     try:
-        shutil.rmtree(stage, ignore_errors=True)
         _fill(stage, models, table, states, features)
         size = sum(path.stat().st_size for path in stage.rglob("*") if path.is_file())
         if size > MOST_BYTES:

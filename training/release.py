@@ -50,19 +50,8 @@ def release(model: Path, figures: Path, folder: Path, states: Path, *, even_if_w
         TrainingError: the figures are of other weights, a style of the model there measured better, or a state is of no use.
         ModelError: a model cannot be read or written.
     """
-    source = load_model(model)
-    try:
-        measured = json.loads(figures.read_text())
-        found = {"protocol": measured["protocol"], "styles": {n: _brief(s) for n, s in measured["styles"].items()}}
-        digest = measured["digest"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TrainingError(f"{figures}: no figures of an evaluation ({error}); evaluate the model again.") from None
-    if digest != source.file.digest:
-        raise TrainingError(f"{figures}: measured of another file than {model}; evaluate the model again.")
-    target = folder / model.name
-    if not even_if_worse:
-        for there in folder.glob("*.safetensors"):
-            _refuse_worse(read_model_file(there).card, found, whole=there == target)
+    found = figures_to_ship(model, figures, folder, even_if_worse=even_if_worse)
+    source, target = load_model(model), folder / model.name
     styles = tuple(replace(style, thumbnail=thumbnail(source, style)) for style in source.card.styles)
     drawn = {style.name for style in styles}
     others = [leave_out(drawn, other, states) for other in folder.glob("*.safetensors") if other != target]
@@ -71,6 +60,27 @@ def release(model: Path, figures: Path, folder: Path, states: Path, *, even_if_w
         if rest is not None:
             rest.write()
     return target
+
+
+def figures_to_ship(model: Path, figures: Path, folder: Path, *, even_if_worse: bool = False) -> dict[str, Any]:
+    """What goes onto the card of a model file that may ship in ``folder``: the figures that an evaluation wrote of it as JSON.
+
+    Raises:
+        TrainingError: the figures are of other weights, or a style of the models there measured better.
+        ModelError: a model cannot be read.
+    """
+    try:
+        measured = json.loads(figures.read_text())
+        found = {"protocol": measured["protocol"], "styles": {n: _brief(s) for n, s in measured["styles"].items()}}
+        digest = measured["digest"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TrainingError(f"{figures}: no figures of an evaluation ({error}); evaluate the model again.") from None
+    if digest != read_model_file(model).digest:
+        raise TrainingError(f"{figures}: measured of another file than {model}; evaluate the model again.")
+    if not even_if_worse:
+        for there in folder.glob("*.safetensors"):
+            _refuse_worse(read_model_file(there).card, found, whole=there.name == model.name)
+    return found
 
 
 def as_rendered(card: Card) -> Card:

@@ -204,8 +204,9 @@ def test_a_bundle_trains_in_slices_and_what_it_gives_goes_on_elsewhere(
 
 
 def test_a_bundle_holds_the_code_and_no_model_that_is_not_needed(table: Path, tmp_path: Path) -> None:
-    features = tmp_path / "network.safetensors"
+    features, others = tmp_path / "network.safetensors", tmp_path / "bundle.tmp"
     features.write_bytes(b"weights")
+    others.mkdir()
     size = write_bundle(tmp_path / "bundle", read_table(table), table, tmp_path, features)
     assert size < 4 * 2**20
     for package in ("aigc_blender", "training"):
@@ -214,6 +215,7 @@ def test_a_bundle_holds_the_code_and_no_model_that_is_not_needed(table: Path, tm
     assert (tmp_path / "bundle" / "training" / "bundled.toml").read_text() == ENTRY
     assert "--features features.safetensors" in (tmp_path / "bundle" / "run").read_text()
     assert not list((tmp_path / "bundle").rglob("*.safetensors.tmp"))
+    assert {path.name for path in tmp_path.iterdir()} == {table.name, features.name, others.name, "bundle"}
     with pytest.raises(TrainingError, match="is there already"):
         write_bundle(tmp_path / "bundle", read_table(table), table, tmp_path, None)
 

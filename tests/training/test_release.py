@@ -96,6 +96,17 @@ def test_a_better_model_takes_the_place_and_a_worse_one_only_when_told(
     assert read_model_file(shipped / "tiny.safetensors").digest != best
 
 
+def test_of_several_models_none_is_written_where_one_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped, folder = tmp_path / "shipped", home(tmp_path / "home", 0, 1.0)
+    shipped.mkdir()
+    shutil.copy(folder / "tiny.safetensors", folder / "unmeasured.safetensors")
+    assert run(folder, shipped) == 2
+    assert "unmeasured.json: no figures" in capsys.readouterr().err
+    assert not list(shipped.iterdir())
+
+
 @pytest.mark.parametrize("drift", [(), ((0.0, 0.125), (0.0625, 0.0))])
 def test_a_style_moves_to_the_model_that_draws_it_better(tmp_path: Path, drift: Drift) -> None:
     shipped, folder = tmp_path / "shipped", home(tmp_path / "alone", 1, 0.9)

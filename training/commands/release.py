@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from ..release import light_up, release, released, take_state, write_tables
+    from ..release import figures_to_ship, light_up, release, released, take_state, write_tables
 
     if arguments.glow:
         for model in released(arguments.models):
@@ -41,7 +41,10 @@ def _run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.folder is None:
         raise TrainingError("No folder is given; name the one that training wrote to, or give --glow.")
-    for model in released(arguments.folder):
+    models = released(arguments.folder)
+    for model in models:  # none is written where one of them may not ship
+        figures_to_ship(model, model.with_suffix(".json"), arguments.models, even_if_worse=arguments.even_if_worse)
+    for model in models:
         figures = model.with_suffix(".json")
         target = release(model, figures, arguments.models, arguments.states, even_if_worse=arguments.even_if_worse)
         print(f"Wrote {target}.")
