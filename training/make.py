@@ -99,7 +99,24 @@ def make(model: Bundled, place: Place, deadline: float, report: Callable[[str], 
         device=place.device,
         report=report,
     )
-    config = Config(
+    config = config_of(model, alone=exported.alone if exported else STEPS_ALONE if start else 0, half=place.half)
+    return fit(
+        footage,
+        config,
+        Limits(model.steps, max(0.0, deadline - time.monotonic()) / 60),
+        out,
+        Label(model.name, AUTHOR, LICENCE, RIGHTS),
+        device=place.device,
+        start=start,
+        taught=_taught(model, start) if start else None,
+        resume=exported,
+        report=report,
+    )
+
+
+def config_of(model: Bundled, *, alone: int, half: bool) -> Config:
+    """How the table's entry is trained; ``alone``: steps of the discriminator alone, ``half``: whether in bfloat16."""
+    return Config(
         size=model.size,
         windows=model.windows,
         tempo=model.tempo,
@@ -113,21 +130,9 @@ def make(model: Bundled, place: Place, deadline: float, report: Callable[[str], 
         gamma=model.gamma,
         gamma_end=model.gamma * GAMMA_FALL,
         horizon_clips=model.steps * model.batch,
-        alone=exported.alone if exported else STEPS_ALONE if start else 0,
+        alone=alone,
         seed=model.seed,
-        half=place.half,
-    )
-    return fit(
-        footage,
-        config,
-        Limits(model.steps, max(0.0, deadline - time.monotonic()) / 60),
-        out,
-        Label(model.name, AUTHOR, LICENCE, RIGHTS),
-        device=place.device,
-        start=start,
-        taught=_taught(model, start) if start else None,
-        resume=exported,
-        report=report,
+        half=half,
     )
 
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -22,9 +23,9 @@ from training.bundle import write_bundle
 from training.bundled import MODELS, STATES, TABLE, chosen, read_table
 from training.errors import TrainingError
 from training.footage.procedural import ELEMENTS
-from training.make import Place, make, steps_done
+from training.make import Place, config_of, make, steps_done
 from training.run.exported import INDEX, NETWORKS, read_exported
-from training.run.run import states_folder
+from training.run.run import MAY_CHANGE, states_folder
 from training.run.state import load_state
 from training.trainer import Config, Trainer
 
@@ -242,6 +243,14 @@ def test_states_in_the_repository_are_whole_and_fit_this_version(state: Path) ->
     exported = read_exported(state, [MODELS / f"{state.name}.safetensors"])
     assert {path.name for path in state.iterdir()} == {INDEX, *exported.shards}
     assert exported.plain["run"]["origin"]["styles"] == list(model.styles)
+    for clips in exported.plain["run"]["origin"]["clips"]:
+        assert {int(height): shape[:2] for height, shape in clips.items()} == {
+            height: [model.clips, model.frames] for height in model.heights
+        }
+    config = asdict(config_of(model, alone=exported.alone, half=False))
+    begun = {**asdict(Config()), **exported.plain["config"]}
+    told = {name: json.loads(json.dumps(value)) for name, value in config.items() if name not in MAY_CHANGE}
+    assert told == {name: begun[name] for name in told}  # so that ``make --resume`` goes on with it
     found = exported.state()
     assert found["steps"] <= model.steps
     trainer = Trainer(Config(**found["config"]), exported.architecture, [])
