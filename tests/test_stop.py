@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from .models import tiny_model
-from .test_cli import FIRE, LONG, ROOT, some_seconds, whole
+from .test_cli import FIRE, ROOT
+from .test_cli_stopped import LONG, some_seconds, whole
 
 # The main thread has just taken the lock of a pool or of a result, and not yet begun to look after it.
 AT_THE_WORST = """\

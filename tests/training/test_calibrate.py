@@ -86,6 +86,9 @@ def test_where_the_trials_show_nothing_nothing_is_scaled(tmp_path: Path) -> None
     told: list[str] = []
     assert calibrate(model, [nothing], CPU, told.append) == {STYLE: {"density": 1.0}}
     assert told == ["fire: density shows nothing."]
+    held = replace(real, controls=np.full_like(real.controls, 0.5))
+    assert calibrate(model, [held], CPU, told.append) == {STYLE: {"density": 1.0}}
+    assert told[1:] == ["fire: density shows nothing."]
 
 
 def test_no_effect_grows_beyond_what_the_network_has_seen(tmp_path: Path) -> None:
