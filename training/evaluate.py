@@ -18,7 +18,7 @@ from aigc_blender.card import AXES, Style
 from aigc_blender.generator.checkpoint import Model
 
 from .artist import Artist, Clips
-from .imprint import imprint
+from .imprint import Grid, imprint
 from .metrics.comparison import compare
 from .metrics.controls import Measure, least_rank, measure, told_apart
 from .metrics.distances import Score
@@ -102,7 +102,8 @@ class _Drawing:
     """All that a model drew for one reference."""
 
     clips: Clips
-    cell: int  # of the lattice, in pixels of the clips
+    grid: Grid  # of the lattice, in pixels and frames' times of the clips
+    pace: float  # model frames from frame to frame
     loops: Clips
     tiles: dict[str, Clips]
     tile: NDArray[np.uint8] | None
@@ -123,7 +124,8 @@ def _draw(model: Model, reference: Reference, protocol: Protocol, device: torch.
         clips=artist.clips(
             [dict(zip(_names(style), row, strict=True)) for row in reference.controls], range(clips.shape[1])
         ),
-        cell=artist.cell,
+        grid=Grid(artist.cell, model.architecture.knot),
+        pace=style.fps / reference.fps,
         loops=artist.clips(default, range(loop), loop=loop),
         tiles={axis: artist.clips(default, range(protocol.sweep), tile=axis) for axis in free},
         long=artist.clips(default, range(_stretch(reference, protocol))),
@@ -188,11 +190,11 @@ def _seams(drawing: _Drawing, reference: Reference, protocol: Protocol) -> dict[
             seam(tile_steps(tiles, axis)), seam(steps if axis in reference.periodic else steps[:, :-1])
         )
     scores["repeat"] = Score(repeat(drawing.long, second), repeat(long[:, :stretch], second))
-    anchored = reference.style.anchored
-    if set(anchored) != set(AXES):
-        drawn, real = (imprint(clips, drawing.cell, anchored) for clips in (drawing.clips, reference.clips))
-        scores["imprint"] = Score(drawn, real)
-    return scores
+    times = [drawing.pace * frame for frame in range(reference.clips.shape[1])]
+    drawn, real = (
+        imprint(clips, times, drawing.grid, reference.style.anchored) for clips in (drawing.clips, reference.clips)
+    )
+    return {**scores, "imprint": Score(drawn, real)}
 
 
 def _sweeps(drawing: _Drawing, reference: Reference) -> dict[str, Sweep]:

@@ -25,7 +25,7 @@ from .augment import Augmentation, draw_augmentation
 from .discriminator import Claim, Discriminator, DiscriminatorShape
 from .distributed import ALONE, Team
 from .footage.clips import Batch, Footage, draw_batch
-from .imprint import Imprint, waves
+from .imprint import Grid, Imprint, swings
 from .leads import Leads
 from .objectives import OBJECTIVES, claim_loss, gradient_penalty
 from .visible import visible
@@ -103,7 +103,7 @@ class Trainer:
         self.generator_optimiser = torch.optim.Adam(self.generator.parameters())
         self.discriminator_optimiser = torch.optim.Adam(self.learning)
         self.augment, self.leads = 0.0, Leads(architecture.styles)  # probability now; by how much it knows the footage
-        self.imprint = Imprint(architecture.styles, self.device)
+        self.imprint = Imprint(architecture.styles, Grid(architecture.cell, architecture.knot), self.device)
         self.steps = 0
         self.rate_factor = 1.0
 
@@ -194,7 +194,7 @@ class Trainer:
                 parts["shown"] = claim_loss(fake_scores, self._judge_mistaken(fake_summary, real))
                 loss = loss + config.shows * parts["shown"]
             if config.imprint:
-                parts["imprint"] = self._imprinted(window, drawn, offset)
+                parts["imprint"] = self._imprinted(window, drawn, instants, offset)
                 loss = loss + config.imprint * parts["imprint"]
             losses |= self._update(self.generator_optimiser, loss, parts)
         self.leads.take(losses, count * views(across))
@@ -258,7 +258,7 @@ class Trainer:
         self.augment = float(state.get("augment", 0.0))
         self.leads.load(state.get("lead", 0.0))
         if "imprint" in state:
-            self.imprint.of = torch.tensor(state["imprint"], device=self.device)
+            self.imprint.load(state["imprint"])
         for name in ("generator", "average", "discriminator", "generator_optimiser", "discriminator_optimiser"):
             getattr(self, name).load_state_dict(state[name])
 
@@ -286,16 +286,16 @@ class Trainer:
         shown = summary[: len(real.clips)].repeat(slots, 1)
         return self.discriminator.judge(shown, real.claim.mistaken(real.others)).view(slots, -1)
 
-    def _imprinted(self, window: Tensor, drawn: Batch, offset: tuple[int, int]) -> Tensor:
-        """What the lattice leaves in generated clips that begin ``offset`` finest trunk cells from the field's origin."""
+    def _imprinted(self, window: Tensor, drawn: Batch, instants: Sequence[float], offset: tuple[int, int]) -> Tensor:
+        """What the lattice leaves in clips generated at the instants, ``offset`` finest trunk cells from the field's origin."""
         architecture, claim = self.generator.architecture, drawn.claim
         row, column = (o * architecture.trunk[-1].stride for o in offset)
         free = claim.placement.anchored == 0
         if architecture.drift:  # a lattice that moves has no place of its own along that axis
             free &= torch.tensor(architecture.drift, device=free.device)[claim.style] == 0
-        swings = waves(window, (row, column), architecture.cell, free)
-        loss = self.imprint.loss(swings, claim.style)
-        self.imprint.take(swings, claim.style, self.team)
+        seen = swings(window, (row, column), instants, Grid(architecture.cell, architecture.knot), free)
+        loss = self.imprint.loss(seen, claim.style)
+        self.imprint.take(seen, claim.style, self.team)
         return loss
 
     def _precision(self) -> torch.autocast:

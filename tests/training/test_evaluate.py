@@ -20,6 +20,7 @@ from training.__main__ import main
 from training.artist import Artist
 from training.evaluate import Finding, _Drawing, _sweeps, evaluate
 from training.footage.procedural import ELEMENTS
+from training.imprint import Grid
 from training.metrics.comparison import shuffle
 from training.metrics.report import EvaluationError, Report, as_table, write_json
 from training.reference import Protocol, Reference, simulations
@@ -121,7 +122,7 @@ def test_no_slope_is_given_of_what_all_clips_share() -> None:
     film = rng.integers(0, 255, (6, 4, 16, 16, 4), np.uint8)
     controls = np.column_stack([rng.random(6), np.full(6, 0.9)]).astype(np.float32)
     reference = Reference(style, 16, 24.0, film, film, controls, Trials(style, 16, 24.0, film, controls))
-    drawing = _Drawing(film, 16, film, {}, None, film, {}, dict.fromkeys(("scale", "hue"), film), film)
+    drawing = _Drawing(film, Grid(16, 16), 1.0, film, {}, None, film, {}, dict.fromkeys(("scale", "hue"), film), film)
     sweeps = _sweeps(drawing, reference)
     assert sweeps["scale"].slopes is not None
     assert sweeps["hue"].slopes is None
