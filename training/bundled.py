@@ -41,6 +41,8 @@ class Bundled:
     batch: int
     rate: float
     gamma: float
+    rate_end: float = 1.5e-4  # after all steps ...
+    gamma_end: float = 0.0  # ... (0: GAMMA_FALL of what it is at the start)
     start: str = ""  # file of the bundled model whose weights it begins with ...
     channels: tuple[int, ...] = ()  # ... and how many of its channels at each trunk level but the finest; (): all
     head: int = 0  # steps of its head, each beyond that model's for elements twice as large (0: as many as that has)
@@ -127,6 +129,8 @@ def _model(file: str, entry: object) -> Bundled:
         raise ValueError("head is that of the model that it begins with, and there is no start")
     if model.drift:
         check_drift(model.drift, len(model.styles))
+    if not (0 < model.rate_end <= model.rate and 0 <= model.gamma_end <= model.gamma):
+        raise ValueError("rate_end and gamma_end must be no greater than rate and gamma")
     numbers = (model.steps, model.pace, model.tempo, model.batch, model.rate, model.gamma, model.clips, model.frames)
     if not all(0 < number < float("inf") for number in numbers) or model.seed < 0:
         raise ValueError("steps, batch, rate, gamma, pace, tempo, clips and frames must be above 0, seed 0 or more")

@@ -20,7 +20,7 @@ from aigc_blender.card import read_model_file
 from training import bundle
 from training.__main__ import main
 from training.bundle import write_bundle
-from training.bundled import MODELS, STATES, TABLE, chosen, read_table
+from training.bundled import GAMMA_FALL, MODELS, STATES, TABLE, chosen, read_table
 from training.errors import TrainingError
 from training.footage.procedural import ELEMENTS
 from training.make import Place, config_of, make, steps_done
@@ -98,6 +98,9 @@ def test_every_model_of_the_table_can_be_trained() -> None:
         ("size = 32", "size = 32\nwindows = []", "must be given"),
         ("steps = 1", "steps = 1\nchannels = [8, 8, 8]", "there is no start"),
         ("steps = 1", "steps = 1\nhead = 3", "there is no start"),
+        ("steps = 1", "steps = 1\nrate_end = 1e-3", "no greater than rate"),
+        ("steps = 1", "steps = 1\nrate_end = 0", "no greater than rate"),
+        ("steps = 1", "steps = 1\ngamma_end = 30", "no greater than rate"),
     ],
 )
 def test_a_wrong_table_is_one_sentence(old: str, new: str, words: str, table: Path) -> None:
@@ -114,6 +117,14 @@ def test_figures_stay_comparable_when_elements_are_seen_taller(table: Path) -> N
     assert read_table(table)[0].measured == 128
     table.write_text(ENTRY.replace("heights = [32]", "heights = [64, 128, 256]\ncompared = 256"))
     assert read_table(table)[0].measured == 256
+
+
+def test_rate_and_gamma_fall_as_far_as_the_table_says(table: Path) -> None:
+    (usual,) = read_table(table)
+    table.write_text(ENTRY + "rate_end = 2e-5\ngamma_end = 6.0\n")
+    (told,) = read_table(table)
+    ends = [(c.rate_end, c.gamma_end) for c in (config_of(m, alone=0, half=False) for m in (usual, told))]
+    assert ends == [(Config().rate_end, 24 * GAMMA_FALL), (2e-5, 6.0)]
 
 
 def test_an_element_that_is_not_known_is_said(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
