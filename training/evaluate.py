@@ -116,7 +116,7 @@ class _Drawing:
 def _draw(model: Model, reference: Reference, protocol: Protocol, device: torch.device) -> _Drawing:
     style, clips = reference.style, reference.clips
     artist = Artist(model, style, device, reference.height, (clips.shape[2], clips.shape[3]), reference.fps)
-    default: list[dict[str, float]] = [{}] * protocol.few
+    default: list[dict[str, float]] = [{}]
     free = [axis for axis in AXES if axis not in style.anchored]
     loop = _loop(reference, protocol)
     positions = np.linspace(0, 1, POSITIONS)
@@ -126,9 +126,9 @@ def _draw(model: Model, reference: Reference, protocol: Protocol, device: torch.
         ),
         grid=Grid(artist.cell, model.architecture.knot),
         pace=style.fps / reference.fps,
-        loops=artist.clips(default, range(loop), loop=loop),
-        tiles={axis: artist.clips(default, range(protocol.sweep), tile=axis) for axis in free},
-        long=artist.clips(default, range(_stretch(reference, protocol))),
+        loops=artist.clips(default * protocol.loops, range(loop), loop=loop),
+        tiles={axis: artist.clips(default * protocol.tiles, [STILL], tile=axis) for axis in free},
+        long=artist.clips(default * protocol.few, range(_stretch(reference, protocol))),
         sweeps={
             name: np.stack(
                 [

@@ -46,7 +46,9 @@ class Protocol:
     instants: int = 3  # of a clip at which features are taken
     stretch: int = 72  # searched for repeats
     loop: int = 48
-    few: int = 4  # clips for seams and repeats
+    few: int = 4  # clips for repeats
+    loops: int = 12  # of which seams are taken; fewer tell little where motion comes and goes ...
+    tiles: int = 24  # ... and frames, for those of tiles
     sweep: int = 8  # of a clip at one slider position
     seeds: int = 3  # for each of which a slider is moved
     trials: int = 32  # clips of which slopes are taken ...

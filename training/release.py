@@ -22,6 +22,7 @@ from .footage.procedural import ELEMENTS
 from .leave_out import leave_out
 
 # By which two models of a style are told apart: of pictures and of motion, each against the simulation's own spread.
+TAKEN_ALIKE = ("clips", "size", "frames", "instants")  # of the protocol: what those depend on that are judged
 JUDGED = ("patches, frames", "patches, lag 1", "kernel, frames", "kernel, lag 1")
 HEAD = """\
 # What the bundled models reach
@@ -33,7 +34,7 @@ controls, at the element height given. Distances are shown as ratios to those of
 as good as the simulation itself, and the aim is 1.5. *Patches* is the sliced Wasserstein distance on a Laplacian pyramid, *kernel* a kernel
 distance of features of an ImageNet network, each of frames and of what changes from frame to frame; the *spectrum* is signed in
 wave vector and frequency, in decibels, with the simulations' own spread behind it. *Seams* are the step across against the steps
-beside it: 1 is no seam. *Repeat* is the greatest autocorrelation of a long clip. *Imprint* is how far what is seen
+beside it: 1 is no seam (of as many loops and tiles as the cards' protocol says, four where it says nothing). *Repeat* is the greatest autocorrelation of a long clip. *Imprint* is how far what is seen
 swings with the place in the cells of the generator's lattice, against its mean; models measured before that was looked at have none.
 
 Where simulations differ widely from each other, in hue above all (aurora, energy, nebula, torch), few clips leave a great distance between
@@ -163,15 +164,16 @@ def _brief(style: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse_worse(old: Card, found: dict[str, Any], *, whole: bool) -> None:
     """Raise where figures that were taken alike have grown; those of styles that are no longer there too, in a model that is replaced ``whole``."""
-    if old.metrics.get("protocol") != found["protocol"]:
+    before, now = (metrics.get("protocol", {}) for metrics in (old.metrics, found))
+    if any(before.get(name) != now.get(name) for name in TAKEN_ALIKE):
         return
     for name, style in old.metrics["styles"].items():
         if not whole and name not in found["styles"]:
             continue
-        before, now = standing(style["scores"]), standing(found["styles"].get(name, {"scores": {}})["scores"])
-        if now > before:
+        old_mean, new_mean = (standing(s["scores"]) for s in (style, found["styles"].get(name, {"scores": {}})))
+        if new_mean > old_mean:
             raise TrainingError(
-                f"Style {name} measured {before:.2f} before and {now:.2f} now (1 is as good as the simulation); train on, or give --even-if-worse."
+                f"Style {name} measured {old_mean:.2f} before and {new_mean:.2f} now (1 is as good as the simulation); train on, or give --even-if-worse."
             )
 
 

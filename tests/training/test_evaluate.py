@@ -27,7 +27,19 @@ from training.reference import Protocol, Reference, simulations
 from training.trials import Trials, draw, measured, slope
 
 SMALL = Protocol(
-    clips=4, frames=12, instants=2, stretch=24, loop=16, few=2, sweep=5, seeds=1, searched=12, trials=6, trial=4
+    clips=4,
+    frames=12,
+    instants=2,
+    stretch=24,
+    loop=16,
+    few=2,
+    loops=2,
+    tiles=2,
+    sweep=5,
+    seeds=1,
+    searched=12,
+    trials=6,
+    trial=4,
 )
 CPU = torch.device("cpu")
 

@@ -96,6 +96,20 @@ def test_a_better_model_takes_the_place_and_a_worse_one_only_when_told(
     assert read_model_file(shipped / "tiny.safetensors").digest != best
 
 
+@pytest.mark.parametrize(("name", "value", "code"), [("loops", 3, 2), ("size", 128, 0)])
+def test_what_the_judged_distances_depend_on_makes_figures_comparable(
+    name: str, value: int, code: int, tmp_path: Path
+) -> None:
+    """Worse ones are refused though seams were taken of more loops; of another size they are others."""
+    shipped, worse = tmp_path / "shipped", home(tmp_path / "worse", 1, 1.5)
+    shipped.mkdir()
+    assert run(home(tmp_path / "first", 0, 1.0), shipped) == 0
+    figures = json.loads((worse / "tiny.json").read_text())
+    figures["protocol"][name] = value
+    (worse / "tiny.json").write_text(json.dumps(figures))
+    assert run(worse, shipped) == code
+
+
 def test_of_several_models_none_is_written_where_one_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
