@@ -75,11 +75,15 @@ def _model(model: Model, kept: Sequence[int]) -> tuple[Card, Generator]:
     styles = tuple(model.card.styles[row] for row in kept)
     names = [style.name for style in styles]
     measured = {name: style for name, style in model.card.metrics.get("styles", {}).items() if name in names}
+    training = dict(model.card.training)
+    if "calibrated" in training:
+        training["calibrated"] = {name: scaled for name, scaled in training["calibrated"].items() if name in names}
     card = replace(
         model.card,
         styles=styles,
         architecture=network.architecture.to_dict(),
         channels="RGBA" if any(style.alpha for style in styles) else "RGB",
+        training=training,
         metrics={**model.card.metrics, "styles": measured} if measured else {},
     )
     return card, network

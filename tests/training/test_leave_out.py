@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from aigc_blender.card import Control
-from aigc_blender.generator.checkpoint import load_model
+from aigc_blender.generator.checkpoint import load_model, save_model
 from tests.models import tiny_model
 from tests.training.test_fit import SMALL, run, waves
 from training.__main__ import main
@@ -105,6 +105,17 @@ def test_the_run_goes_on_with_those_that_stay(copy: Path) -> None:
     footage = [footage_of("calm"), footage_of("surf")]
     assert run(target, 10, config, footage=footage, start=None, resume=exported)
     assert load_model(target / "out.safetensors").card.training["steps"] == 10
+
+
+def test_the_card_names_the_calibration_of_those_that_stay_alone(copy: Path) -> None:
+    path = copy / "out.safetensors"
+    model = load_model(path)
+    factors = {"calm": {"height": 1.2}, "swell": {"wind": 0.8}}
+    save_model(path, replace(model.card, training={**model.card.training, "calibrated": factors}), model.network)
+    rest = leave_out({"swell"}, path, copy / "nowhere")
+    assert rest is not None
+    assert rest.card is not None
+    assert rest.card.training == {**model.card.training, "calibrated": {"calm": {"height": 1.2}}}
 
 
 def test_nothing_is_written_before_it_is_told_to(copy: Path) -> None:
