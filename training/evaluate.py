@@ -183,18 +183,18 @@ def _seams(drawing: _Drawing, reference: Reference, protocol: Protocol) -> dict[
     long = reference.long
     loop, stretch = _loop(reference, protocol), _stretch(reference, protocol)
     second = min(math.ceil(reference.fps), stretch // 2)
-    scores = {"loop seam": Score(seam(loop_steps(drawing.loops)), seam(loop_steps(long[:, : loop + 1])[:, :-1]))}
+    pairs = {"loop seam": (seam(loop_steps(drawing.loops)), seam(loop_steps(long[:, : loop + 1])[:, :-1]))}
     for axis, tiles in drawing.tiles.items():
         steps = tile_steps(long, axis)
-        scores[f"tile seam {axis}"] = Score(
-            seam(tile_steps(tiles, axis)), seam(steps if axis in reference.periodic else steps[:, :-1])
-        )
-    scores["repeat"] = Score(repeat(drawing.long, second), repeat(long[:, :stretch], second))
+        wraps = axis in reference.periodic
+        pairs[f"tile seam {axis}"] = seam(tile_steps(tiles, axis)), seam(steps if wraps else steps[:, :-1])
+    pairs["repeat"] = repeat(drawing.long, second), repeat(long[:, :stretch], second)
     times = [drawing.pace * frame for frame in range(reference.clips.shape[1])]
     drawn, real = (
         imprint(clips, times, drawing.grid, reference.style.anchored) for clips in (drawing.clips, reference.clips)
     )
-    return {**scores, "imprint": Score(drawn, real)}
+    pairs["imprint"] = drawn, real
+    return {name: Score(*pair, distance=False) for name, pair in pairs.items()}
 
 
 def _sweeps(drawing: _Drawing, reference: Reference) -> dict[str, Sweep]:

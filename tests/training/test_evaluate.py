@@ -22,6 +22,7 @@ from training.evaluate import Finding, _Drawing, _sweeps, evaluate
 from training.footage.procedural import ELEMENTS
 from training.imprint import Grid
 from training.metrics.comparison import shuffle
+from training.metrics.distances import Score
 from training.metrics.report import EvaluationError, Report, as_table, write_json
 from training.reference import Protocol, Reference, simulations
 from training.trials import Trials, draw, measured, slope
@@ -168,8 +169,15 @@ def test_table_and_file_hold_every_number(water: Path, cache: Path, tmp_path: Pa
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
+def test_what_is_no_distance_has_no_ratio() -> None:
+    """A repeat of -0.07 where real clips have -0.06 is not 1.2 times as far."""
+    scores = {"repeat": Score(-0.07, -0.06, distance=False), "patches": Score(2.0, 1.0)}
+    repeat_row, patches_row = as_table([Report("fire", scores, {})]).splitlines()[1:3]
+    assert repeat_row.split() == ["fire", "repeat", "-0.0700", "-0.0600"]
+    assert patches_row.split() == ["fire", "patches", "2.0000", "1.0000", "2.00"]
+
+
 def test_a_table_warns_of_metrics_that_are_blind_to_order() -> None:
-    from training.metrics.distances import Score
 
     table = as_table([Report("fire", {"kernel, lag 1": Score(2.0, 1.0, 0.9), "patches": Score(2.0, 1.0, 1.1)}, {})])
     assert [line for line in table.splitlines() if "no worse" in line] == [

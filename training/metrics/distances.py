@@ -37,11 +37,12 @@ class Score:
     floor: float
     shuffled: float | None = None
     excess: tuple[float, float] | None = None
+    distance: bool = True  # 0 for the same footage, so that ratios mean something
 
     @property
     def ratio(self) -> float | None:
-        """How many times the floor, where there is one."""
-        return self.generated / self.floor if self.floor else None
+        """How many times the floor a distance is, where there is one."""
+        return self.generated / self.floor if self.distance and self.floor else None
 
 
 def polynomial_kernel(features: Array) -> Array:

@@ -144,7 +144,7 @@ def _metrics(scores: dict[str, Score]) -> str:
             escape(MEANINGS.get(name, "")),
             f"{s.generated:.3f}",
             f"{s.floor:.3f}",
-            _ratio(s) if _is_distance(name) else "",
+            _ratio(s),
             "" if s.shuffled is None else f"{s.shuffled:.3f}",
             "" if s.excess is None else f"{s.excess[0]:.3f} … {s.excess[1]:.3f}",
         ]
@@ -300,11 +300,6 @@ def _ratio(score: Score) -> str:
         return ""
     filled = min(1.0, max(0.0, math.log(max(ratio, 1.0)) / math.log(MOST_RATIO)))
     return f'{ratio:.1f}<span class="bar"><i style="width:{filled:.0%}"></i></span>'
-
-
-def _is_distance(name: str) -> bool:
-    """Whether a metric is 0 for the same footage, so that ratios mean something."""
-    return "seam" not in name and name not in ("repeat", "imprint")
 
 
 def _figure(content: str, caption: str, kind: str = "") -> str:
