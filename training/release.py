@@ -35,7 +35,8 @@ as good as the simulation itself, and the aim is 1.5. *Patches* is the sliced Wa
 distance of features of an ImageNet network, each of frames and of what changes from frame to frame; the *spectrum* is signed in
 wave vector and frequency, in decibels, with the simulations' own spread behind it. *Seams* are the step across against the steps
 beside it: 1 is no seam (of as many loops and tiles as the cards' protocol says, four where it says nothing). *Repeat* is the greatest autocorrelation of a long clip. *Imprint* is how far what is seen
-swings with the place in the cells of the generator's lattice, against its mean; models measured before that was looked at have none.
+swings with the place in the cells of the generator's lattice and between its knots in time, against its mean; models measured before that was looked at have
+none, and those whose seams are of four loops had time and pairs of pixels left out.
 
 Where simulations differ widely from each other, in hue above all (aurora, energy, nebula, torch), few clips leave a great distance between
 real and real: ratios of patches near or below 1 flatter there, those of the kernel tell more.

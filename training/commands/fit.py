@@ -94,7 +94,7 @@ def add(commands: Any) -> None:
         type=float,
         default=0.0,
         metavar="WEIGHT",
-        help="of evening out rows and columns that all frames share along axes without an anchor; most bundled models were trained with 4 (default: 0)",
+        help="of evening out rows and columns that all frames share along axes without an anchor, and motion that swells at equal intervals; most bundled models were trained with 4 (default: 0)",
     )
     fit.add_argument(
         "--freeze",

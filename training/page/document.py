@@ -49,7 +49,7 @@ MEANINGS = {
     "tile seam x": "Step from the right edge to the left, in ordinary steps: 1 is no seam.",
     "tile seam y": "Step from the bottom edge to the top, in ordinary steps: 1 is no seam.",
     "repeat": "Likeness to what was a second ago or more: 1 would be the same again.",
-    "imprint": "How far what is seen swings with the place in the generator's lattice: 0 would be not at all.",
+    "imprint": "How far what is seen swings with the place in the generator's lattice, and motion with its knots: 0 would be not at all.",
 }
 
 
