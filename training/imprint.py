@@ -50,7 +50,7 @@ class Imprint:
 
     def __init__(self, styles: int, grid: Grid, device: torch.device) -> None:
         """Nothing has been seen."""
-        self.waves = len(grid.waves())
+        self.grid, self.waves = grid, len(grid.waves())
         self.of = torch.zeros(styles, 1 + AXES_SEEN * STATISTICS * (1 + 2 * self.waves), device=device)
 
     def strengths(self) -> Tensor:

@@ -293,7 +293,7 @@ class Trainer:
         free = claim.placement.anchored == 0
         if architecture.drift:  # a lattice that moves has no place of its own along that axis
             free &= torch.tensor(architecture.drift, device=free.device)[claim.style] == 0
-        seen = swings(window, (row, column), instants, Grid(architecture.cell, architecture.knot), free)
+        seen = swings(window, (row, column), instants, self.imprint.grid, free)
         loss = self.imprint.loss(seen, claim.style)
         self.imprint.take(seen, claim.style, self.team)
         return loss
